@@ -1,0 +1,12 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "Benchmarks",
+  platforms: [.macOS(.v15)],
+  dependencies: [.package(name: "convolve", path: "..")],
+  targets: [
+    .executableTarget(name: "filters", dependencies: [.product(name: "Convolve", package: "convolve")])
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,47 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every ISA target is the same source, compiled for its own instruction set; one is chosen at start-up.
+// The flags hold for debug builds too, so that kernels stay fast under `swift test`.
+let kernelFlags = ["-Ounchecked", "-wmo"]
+
+#if arch(x86_64)
+  let instructionSetTargets: [Target] = [
+    .target(
+      name: "MicrokernelsAVX512", dependencies: ["CIntrinsics"],
+      swiftSettings: [
+        .define("AVX512"), .unsafeFlags(kernelFlags + ["-Xcc", "-march=x86-64-v4", "-Xcc", "-mprefer-vector-width=512"]),
+      ]),
+    .target(
+      name: "MicrokernelsAVX2", dependencies: ["CIntrinsics"],
+      swiftSettings: [.define("AVX2"), .unsafeFlags(kernelFlags + ["-Xcc", "-march=x86-64-v3"])]),
+  ]
+#else
+  let instructionSetTargets: [Target] = []
+#endif
+
+let package = Package(
+  name: "convolve",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Convolve", targets: ["Convolve"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.0.0"),
+  ],
+  targets: [
+    .target(name: "CIntrinsics"),
+    .target(
+      name: "MicrokernelsBaseline", dependencies: ["CIntrinsics"],
+      swiftSettings: [.unsafeFlags(kernelFlags)]),
+    .target(
+      name: "Microkernels",
+      dependencies: ["CIntrinsics", "MicrokernelsBaseline"]
+        + instructionSetTargets.map { .byName(name: $0.name) }),
+    .target(name: "Tensors", dependencies: ["CIntrinsics", .product(name: "RealModule", package: "swift-numerics")]),
+    .target(name: "Convolution", dependencies: ["Tensors", "Microkernels", "CIntrinsics"]),
+    .target(name: "Convolve", dependencies: ["Convolution", "Microkernels", "Tensors"]),
+  ] + instructionSetTargets,
+  swiftLanguageModes: [.v6]
+)

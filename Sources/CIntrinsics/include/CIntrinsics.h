@@ -1,0 +1,106 @@
+// Instructions and processor facts that Swift has no spelling for. No algorithms live here.
+#ifndef CONVOLVE_CINTRINSICS_H
+#define CONVOLVE_CINTRINSICS_H
+
+#include <stdint.h>
+
+/// What a register-tile kernel works on: a padded block of samples, its weights and its output.
+///
+/// The struct is defined in C so that the ISA modules export no Swift type: a Swift type brings value
+/// witnesses, which the linker may keep for the whole program, compiled for the wrong processor.
+typedef struct {
+  /// First sample of the padded input block; row r starts at `input + r * inputStride`.
+  const float *_Nonnull input;
+  intptr_t inputStride;
+  /// Weights, column by column, each column twice over: `weights[s * 2 * kernelHeight + r]` and
+  /// `weights[s * 2 * kernelHeight + kernelHeight + r]` are row r, column s.
+  const float *_Nonnull weights;
+  intptr_t kernelHeight;
+  intptr_t kernelWidth;
+  /// Distance in samples between horizontally adjacent taps: the channel count of interleaved pixels.
+  intptr_t tapStep;
+  /// Output block, written in whole tiles: it has room for `CONVOLVE_TILE_ROWS` rows and
+  /// `CONVOLVE_TILE_COLUMNS` columns more than asked, and the input can be read as far.
+  float *_Nonnull output;
+  intptr_t outputStride;
+  intptr_t rows;
+  intptr_t columns;
+  /// Nonzero: add to what the output holds instead of replacing it.
+  intptr_t accumulate;
+} ConvolveBlock;
+
+/// The tallest register tile, and the widest last tile of a row, on any ISA.
+#define CONVOLVE_TILE_ROWS 8
+#define CONVOLVE_TILE_COLUMNS 128
+
+#if defined(__x86_64__)
+/// 1 when processor and operating system support x86-64-v3 (AVX2, FMA, BMI2, F16C).
+static inline int convolve_cpu_has_avx2(void) { return __builtin_cpu_supports("x86-64-v3") != 0; }
+/// 1 when processor and operating system support x86-64-v4 (AVX-512 F, BW, CD, DQ, VL).
+static inline int convolve_cpu_has_avx512(void) { return __builtin_cpu_supports("x86-64-v4") != 0; }
+#endif
+
+typedef float convolve_f32x4 __attribute__((vector_size(16)));
+typedef float convolve_f32x8 __attribute__((vector_size(32)));
+typedef float convolve_f32x16 __attribute__((vector_size(64)));
+typedef int32_t convolve_i32x4 __attribute__((vector_size(16)));
+typedef int32_t convolve_i32x8 __attribute__((vector_size(32)));
+typedef int32_t convolve_i32x16 __attribute__((vector_size(64)));
+typedef uint8_t convolve_u8x4 __attribute__((vector_size(4)));
+typedef uint8_t convolve_u8x8 __attribute__((vector_size(8)));
+typedef uint8_t convolve_u8x16 __attribute__((vector_size(16)));
+typedef uint16_t convolve_u16x4 __attribute__((vector_size(8)));
+typedef uint16_t convolve_u16x8 __attribute__((vector_size(16)));
+typedef uint16_t convolve_u16x16 __attribute__((vector_size(32)));
+
+// The square root, and the low bytes or halves of 32-bit integers written to any address: Swift's own
+// spellings become scalar code.
+#define CONVOLVE_VECTOR_OPERATIONS(n)                                                                     \
+  static inline convolve_f32x##n convolve_sqrt_f32x##n(convolve_f32x##n x) {                              \
+    return __builtin_elementwise_sqrt(x);                                                                 \
+  }                                                                                                       \
+  static inline void convolve_store_bytes_i32x##n(uint8_t *_Nonnull p, convolve_i32x##n x) {              \
+    convolve_u8x##n bytes = __builtin_convertvector(x, convolve_u8x##n);                                  \
+    __builtin_memcpy(p, &bytes, sizeof bytes);                                                            \
+  }                                                                                                       \
+  static inline void convolve_store_shorts_i32x##n(uint16_t *_Nonnull p, convolve_i32x##n x) {            \
+    convolve_u16x##n shorts = __builtin_convertvector(x, convolve_u16x##n);                               \
+    __builtin_memcpy(p, &shorts, sizeof shorts);                                                          \
+  }
+
+CONVOLVE_VECTOR_OPERATIONS(4)
+#if defined(__AVX2__)
+CONVOLVE_VECTOR_OPERATIONS(8)
+#endif
+#if defined(__AVX512F__)
+CONVOLVE_VECTOR_OPERATIONS(16)
+#endif
+
+// Stores that go around the caches, for output that nobody reads soon. `p` is aligned to the vector.
+static inline void convolve_stream_f32x4(float *_Nonnull p, convolve_f32x4 x) {
+  __builtin_nontemporal_store(x, (convolve_f32x4 *)p);
+}
+
+#if defined(__AVX2__)
+static inline void convolve_stream_f32x8(float *_Nonnull p, convolve_f32x8 x) {
+  __builtin_nontemporal_store(x, (convolve_f32x8 *)p);
+}
+#endif
+
+#if defined(__AVX512F__)
+static inline void convolve_stream_f32x16(float *_Nonnull p, convolve_f32x16 x) {
+  __builtin_nontemporal_store(x, (convolve_f32x16 *)p);
+}
+#endif
+
+/// Orders streaming stores before what follows; needed once after a run of them.
+static inline void convolve_stream_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#endif
+}
+
+/// The processors that this process may run on: `taskset` is respected, which `sysconf` does not.
+int convolve_available_processors(void);
+
+#endif

@@ -1,0 +1,112 @@
+/// The size of an output along one axis: the one place that computes it, with the formula in words.
+public enum OutputSize {
+  /// Along one axis, how the size came about.
+  public struct Axis: Sendable, Hashable {
+    public let size: Int
+    /// The formula with its numbers put in: `floor((224 + 3 + 3 - 1*(7-1) - 1) / 2) + 1 = 112`.
+    public let formula: String
+  }
+
+  /// `floor((in + padBegin + padEnd - dilation*(kernel-1) - 1) / stride) + 1`.
+  public static let convolutionFormula =
+    "floor((in + padBegin + padEnd - dilation*(kernel-1) - 1) / stride) + 1"
+
+  /// `(in-1)*stride - padBegin - padEnd + dilation*(kernel-1) + outputPadding + 1`.
+  public static let transposedFormula =
+    "(in-1)*stride - padBegin - padEnd + dilation*(kernel-1) + outputPadding + 1"
+
+  /// With `ceil`, the last window must start inside the input or its begin padding (PyTorch's rule).
+  public static let ceilFormula =
+    "ceil((in + padBegin + padEnd - dilation*(kernel-1) - 1) / stride) + 1, less 1 where the last window "
+    + "would start beyond in + padBegin"
+
+  /// A convolution's or a pooling's output.
+  /// - Throws: ``GeometryError`` where the numbers are out of range or no window fits.
+  public static func convolution(
+    input: Int, window: Window, padding: Padding.Amount, ceilMode: Bool = false
+  ) throws(GeometryError) -> Axis {
+    try check(input: input, window: window, padding: padding)
+    let (kernel, stride, dilation) = (window.kernel, window.stride, window.dilation)
+    let span = input + padding.begin + padding.end - dilation * (kernel - 1) - 1
+    guard span >= 0 else {
+      throw .empty(
+        input: input, kernel: kernel, dilation: dilation,
+        smallestInput: max(1, dilation * (kernel - 1) + 1 - padding.begin - padding.end))
+    }
+    var size = span / stride + 1
+    if ceilMode {
+      size = (span + stride - 1) / stride + 1
+      if (size - 1) * stride >= input + padding.begin { size -= 1 }
+    }
+    let rounding = ceilMode ? "ceil" : "floor"
+    let formula =
+      "\(rounding)((\(input) + \(padding.begin) + \(padding.end) - \(dilation)*(\(kernel)-1) - 1) / \(stride)) + 1"
+    let plain = ceilMode ? (span + stride - 1) / stride + 1 : size
+    return Axis(
+      size: size, formula: plain == size ? "\(formula) = \(size)" : "\(formula) = \(plain), less 1 = \(size)")
+  }
+
+  /// A transposed convolution's output.
+  public static func transposed(
+    input: Int, window: Window, padding: Padding.Amount, outputPadding: Int = 0
+  ) throws(GeometryError) -> Axis {
+    try check(input: input, window: window, padding: padding)
+    let (kernel, stride, dilation) = (window.kernel, window.stride, window.dilation)
+    guard outputPadding >= 0, outputPadding < max(stride, dilation) else {
+      throw .outOfRange("output padding", outputPadding, "from 0 to below the greater of stride and dilation")
+    }
+    let (scaled, overflow) = (input - 1).multipliedReportingOverflow(by: stride)
+    guard !overflow, scaled <= limit else { throw .outOfRange("stride", stride, "small enough for an output below 2^31") }
+    let size = scaled - padding.begin - padding.end + dilation * (kernel - 1) + outputPadding + 1
+    guard size >= 1 else {
+      let missing = 1 - size
+      throw .empty(
+        input: input, kernel: kernel, dilation: dilation,
+        smallestInput: input + (missing + stride - 1) / stride)
+    }
+    return Axis(
+      size: size,
+      formula: "(\(input)-1)*\(stride) - \(padding.begin) - \(padding.end) + \(dilation)*(\(kernel)-1) "
+        + "+ \(outputPadding) + 1 = \(size)")
+  }
+
+  /// Larger numbers are typing errors, and would overflow.
+  private static let limit = 1 << 31
+
+  private static func check(
+    input: Int, window: Window, padding: Padding.Amount
+  ) throws(GeometryError) {
+    func require(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(GeometryError) {
+      guard range.contains(value) else {
+        throw .outOfRange(name, value, "from \(range.lowerBound) to \(range.upperBound)")
+      }
+    }
+    try require("input size", input, 1...limit)
+    try require("kernel size", window.kernel, 1...limit)
+    try require("stride", window.stride, 1...limit)
+    try require("dilation", window.dilation, 1...limit)
+    try require("padding", padding.begin, 0...limit)
+    try require("padding", padding.end, 0...limit)
+    try require("dilation * (kernel - 1)", window.dilation * (window.kernel - 1), 0...limit)
+  }
+}
+
+/// Why a shape has no output.
+public enum GeometryError: Error, Equatable, CustomStringConvertible {
+  case outOfRange(String, Int, String)
+  case empty(input: Int, kernel: Int, dilation: Int, smallestInput: Int)
+  case wrongRank(String)
+  case indivisible(String)
+
+  public var description: String {
+    switch self {
+    case .outOfRange(let name, let value, let range):
+      return "\(name) \(value) is out of range: it must be \(range)"
+    case .empty(let input, let kernel, let dilation, let smallest):
+      let reach = dilation == 1 ? "kernel \(kernel)" : "kernel \(kernel) with dilation \(dilation)"
+      return "the output would be empty: \(reach) does not fit the padded input of size \(input); "
+        + "the smallest input that does is \(smallest)"
+    case .wrongRank(let message), .indivisible(let message): return message
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/// How far an operator reaches beyond its input, and what stands there: one type for every operator and rank.
+public struct Padding: Sendable, Hashable {
+  /// How many samples are added on each side.
+  public enum Extent: Sendable, Hashable {
+    /// None: only whole windows.
+    case valid
+    /// As many as make the output `ceil(input / stride)`; an odd one goes to the end (ONNX `SAME_UPPER`).
+    case same
+    /// The same, an odd one at the start (ONNX `SAME_LOWER`).
+    case sameLower
+    /// `dilation * (kernel - 1)` at the start: no output sees a later input.
+    case causal
+    /// `dilation * (kernel - 1)` on both sides: every window that touches the input.
+    case full
+    /// The given numbers, one pair a spatial axis; one pair alone holds for every axis.
+    case explicit([Amount])
+  }
+
+  /// Samples before and after one spatial axis.
+  public struct Amount: Sendable, Hashable {
+    public var begin: Int
+    public var end: Int
+
+    public init(_ begin: Int, _ end: Int) {
+      self.begin = begin
+      self.end = end
+    }
+  }
+
+  public var extent: Extent
+  public var mode: PaddingMode
+
+  public init(_ extent: Extent, mode: PaddingMode = .zeros) {
+    self.extent = extent
+    self.mode = mode
+  }
+
+  public static let valid = Padding(.valid)
+  public static let same = Padding(.same)
+  public static let full = Padding(.full)
+
+  /// `amount` samples on every side.
+  public static func symmetric(_ amount: Int) -> Padding { Padding(.explicit([Amount(amount, amount)])) }
+
+  /// The samples added before and after spatial axis `axis`.
+  public func amount(axis: Int, input: Int, window: Window) -> Amount {
+    let reach = window.dilation * (window.kernel - 1)
+    switch extent {
+    case .valid: return Amount(0, 0)
+    case .full: return Amount(reach, reach)
+    case .causal: return Amount(reach, 0)
+    case .explicit(let amounts): return amounts.count == 1 ? amounts[0] : amounts[axis]
+    case .same, .sameLower:
+      let output = (input + window.stride - 1) / window.stride
+      let total = max(0, (output - 1) * window.stride + reach + 1 - input)
+      return extent == .same ? Amount(total / 2, total - total / 2) : Amount(total - total / 2, total / 2)
+    }
+  }
+}
+
+/// The extent of a kernel along one axis, and how it moves.
+public struct Window: Sendable, Hashable {
+  public var kernel: Int
+  public var stride: Int
+  public var dilation: Int
+
+  public init(kernel: Int, stride: Int = 1, dilation: Int = 1) {
+    self.kernel = kernel
+    self.stride = stride
+    self.dilation = dilation
+  }
+}

@@ -1,0 +1,3 @@
+@_exported import Convolution
+@_exported import Microkernels
+@_exported import Tensors

@@ -1,0 +1,109 @@
+import CIntrinsics
+
+// The vector of this instruction set, and how many accumulators a register tile may hold with room left for
+// the inputs and one weight.
+
+#if AVX512
+  typealias Vector = SIMD16<Float>
+  typealias IntVector = SIMD16<Int32>
+  typealias ByteVector = SIMD16<UInt8>
+  typealias ShortVector = SIMD16<UInt16>
+  @inline(__always) var lanes: Int { 16 }
+  @inline(__always) var accumulators: Int { 24 }  // of 32 registers
+#elseif AVX2
+  typealias Vector = SIMD8<Float>
+  typealias IntVector = SIMD8<Int32>
+  typealias ByteVector = SIMD8<UInt8>
+  typealias ShortVector = SIMD8<UInt16>
+  @inline(__always) var lanes: Int { 8 }
+  @inline(__always) var accumulators: Int { 12 }  // of 16 registers
+#else
+  typealias Vector = SIMD4<Float>
+  typealias IntVector = SIMD4<Int32>
+  typealias ByteVector = SIMD4<UInt8>
+  typealias ShortVector = SIMD4<UInt16>
+  @inline(__always) var lanes: Int { 4 }
+  #if arch(arm64)
+    @inline(__always) var accumulators: Int { 24 }  // of 32 registers
+  #else
+    @inline(__always) var accumulators: Int { 8 }  // of 16 registers
+  #endif
+#endif
+
+
+/// Reads one vector from an address of any alignment.
+@inline(__always)
+func load(_ p: UnsafePointer<Float>) -> Vector {
+  UnsafeRawPointer(p).loadUnaligned(as: Vector.self)
+}
+
+/// Writes one vector to an address of any alignment.
+@inline(__always)
+func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>) {
+  UnsafeMutableRawPointer(p).storeBytes(of: v, as: Vector.self)
+}
+
+/// `a + b * c`, fused where the instruction set can.
+@inline(__always)
+func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
+  #if AVX512 || AVX2 || arch(arm64)
+    return a.addingProduct(b, c)
+  #else
+    return a + b * c  // without FMA, addingProduct would call fmaf for each lane
+  #endif
+}
+
+@inline(__always)
+func squareRoot(_ v: Vector) -> Vector {
+  #if AVX512
+    return convolve_sqrt_f32x16(v)
+  #elseif AVX2
+    return convolve_sqrt_f32x8(v)
+  #else
+    return convolve_sqrt_f32x4(v)
+  #endif
+}
+
+/// Writes one vector around the caches, to an address aligned to the vector's size.
+@inline(__always)
+func stream(_ v: Vector, _ p: UnsafeMutablePointer<Float>) {
+  #if AVX512
+    convolve_stream_f32x16(p, v)
+  #elseif AVX2
+    convolve_stream_f32x8(p, v)
+  #else
+    convolve_stream_f32x4(p, v)
+  #endif
+}
+
+/// The greater of each pair of lanes; `b` where either is NaN.
+@inline(__always)
+func maximum(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .> b) }
+
+/// The lesser of each pair of lanes; `b` where either is NaN.
+@inline(__always)
+func minimum(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .< b) }
+
+/// Writes the low byte of each lane.
+@inline(__always)
+func storeBytes(_ v: IntVector, _ p: UnsafeMutablePointer<UInt8>) {
+  #if AVX512
+    convolve_store_bytes_i32x16(p, v)
+  #elseif AVX2
+    convolve_store_bytes_i32x8(p, v)
+  #else
+    convolve_store_bytes_i32x4(p, v)
+  #endif
+}
+
+/// Writes the low half of each lane.
+@inline(__always)
+func storeShorts(_ v: IntVector, _ p: UnsafeMutablePointer<UInt16>) {
+  #if AVX512
+    convolve_store_shorts_i32x16(p, v)
+  #elseif AVX2
+    convolve_store_shorts_i32x8(p, v)
+  #else
+    convolve_store_shorts_i32x4(p, v)
+  #endif
+}
