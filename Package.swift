@@ -25,6 +25,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Convolve", targets: ["Convolve"]),
+    .executable(name: "convolve", targets: ["ConvolveCommand"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -41,7 +42,24 @@ let package = Package(
         + instructionSetTargets.map { .byName(name: $0.name) }),
     .target(name: "Tensors", dependencies: ["CIntrinsics", .product(name: "RealModule", package: "swift-numerics")]),
     .target(name: "Convolution", dependencies: ["Tensors", "Microkernels", "CIntrinsics"]),
-    .target(name: "Convolve", dependencies: ["Convolution", "Microkernels", "Tensors"]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
+      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+    .systemLibrary(
+      name: "CWebP", pkgConfig: "libwebpmux", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
+    .target(name: "CImageCodecs", dependencies: ["CPNG"]),
+    .target(
+      name: "Imaging",
+      dependencies: [
+        "CImageCodecs", "CTurboJPEG", "CWebP", "Convolution", "Tensors",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ]),
+    .target(name: "Convolve", dependencies: ["Convolution", "Imaging", "Microkernels", "Tensors"]),
+    .executableTarget(
+      name: "ConvolveCommand",
+      dependencies: ["Convolve", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]
 )

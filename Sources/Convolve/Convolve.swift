@@ -1,3 +1,4 @@
 @_exported import Convolution
+@_exported import Imaging
 @_exported import Microkernels
 @_exported import Tensors

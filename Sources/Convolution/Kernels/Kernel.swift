@@ -76,9 +76,12 @@ public struct Kernel: Sendable, Hashable {
       Anchor(row: rows - 1 - anchor.row, column: columns - 1 - anchor.column))
   }
 
-  /// Every coefficient times `factor`.
-  public func scaled(by factor: Double) -> Kernel {
-    Kernel(valid: rows, columns, coefficients.map { $0 * factor }, anchor)
+  /// Every coefficient divided by their sum.
+  /// - Precondition: the kernel does not sum to zero.
+  public var withUnitSum: Kernel {
+    let sum = sum
+    precondition(!isZeroSum, "a kernel that sums to zero cannot be made to sum to one")
+    return Kernel(valid: rows, columns, coefficients.map { $0 / sum }, anchor)
   }
 
   /// The same kernel with another anchor.

@@ -1,0 +1,130 @@
+/// The shape of one layer: what goes in, what comes out, how many parameters and multiply-adds it takes.
+public struct LayerGeometry: Sendable, Equatable {
+  public enum Kind: String, Sendable, CaseIterable {
+    case convolution
+    case transposed
+    case pooling
+  }
+
+  /// What a layer is asked to be. Sizes are per spatial axis; one alone holds for all of them.
+  public struct Options: Sendable, Equatable {
+    public var kind: Kind
+    public var kernel: [Int]
+    public var stride: [Int]
+    public var dilation: [Int]
+    public var padding: Padding
+    public var outputPadding: [Int]
+    public var groups: Int
+    /// As many as go in where nil.
+    public var outChannels: Int?
+    public var bias: Bool
+    public var ceilMode: Bool
+
+    public init(
+      kind: Kind = .convolution, kernel: [Int], stride: [Int] = [1], dilation: [Int] = [1],
+      padding: Padding = .valid, outputPadding: [Int] = [0], groups: Int = 1, outChannels: Int? = nil,
+      bias: Bool = true, ceilMode: Bool = false
+    ) {
+      self.kind = kind
+      self.kernel = kernel
+      self.stride = stride
+      self.dilation = dilation
+      self.padding = padding
+      self.outputPadding = outputPadding
+      self.groups = groups
+      self.outChannels = outChannels
+      self.bias = bias
+      self.ceilMode = ceilMode
+    }
+  }
+
+  /// `[C, spatial...]`
+  public let input: [Int]
+  /// `[K, spatial...]`
+  public let output: [Int]
+  /// How each spatial size came about.
+  public let axes: [OutputSize.Axis]
+  /// Weights and biases.
+  public let parameters: Int
+  /// For one input; pooling has none.
+  public let multiplyAdds: Int
+
+  /// - Parameter input: `[C, spatial...]` of one, two or three spatial axes.
+  /// - Throws: ``GeometryError``.
+  public init(input: [Int], _ options: Options) throws(GeometryError) {
+    let rank = input.count - 1
+    guard (1...3).contains(rank) else {
+      throw .wrongRank(
+        "an input of \(input.count) sizes: give channels and one to three spatial sizes, as in 3x224x224")
+    }
+    let channels = input[0]
+    let outChannels = options.kind == .pooling ? channels : options.outChannels ?? channels
+    for (name, value) in [("channels", channels), ("output channels", outChannels), ("groups", options.groups)] {
+      guard (1...1 << 24).contains(value) else { throw .outOfRange(name, value, "from 1 to \(1 << 24)") }
+    }
+    guard channels % options.groups == 0, outChannels % options.groups == 0 else {
+      throw .indivisible(
+        "\(channels) input and \(outChannels) output channels cannot both be split into "
+          + "\(options.groups) groups; the groups must divide both")
+    }
+    let kernel = try Self.spread(options.kernel, "kernel", rank)
+    let stride = try Self.spread(options.stride, "stride", rank)
+    let dilation = try Self.spread(options.dilation, "dilation", rank)
+    let outputPadding = try Self.spread(options.outputPadding, "output padding", rank)
+    if case .explicit(let amounts) = options.padding.extent, amounts.count != 1, amounts.count != rank {
+      throw .wrongRank("\(amounts.count) paddings for \(rank) spatial axes; give one, or \(rank)")
+    }
+    var axes: [OutputSize.Axis] = []
+    for axis in 0..<rank {
+      let window = Window(kernel: kernel[axis], stride: stride[axis], dilation: dilation[axis])
+      // A size below 1 is reported by the formula's own check.
+      let isSane = window.kernel >= 1 && window.stride >= 1 && window.dilation >= 1 && input[axis + 1] >= 1
+      let amount =
+        isSane && max(window.kernel, window.dilation, window.stride, input[axis + 1]) <= 1 << 31
+        ? options.padding.amount(axis: axis, input: input[axis + 1], window: window) : Padding.Amount(0, 0)
+      switch options.kind {
+      case .transposed:
+        axes.append(
+          try OutputSize.transposed(
+            input: input[axis + 1], window: window, padding: amount, outputPadding: outputPadding[axis]))
+      case .convolution, .pooling:
+        axes.append(
+          try OutputSize.convolution(
+            input: input[axis + 1], window: window, padding: amount, ceilMode: options.ceilMode))
+      }
+    }
+    self.input = input
+    self.axes = axes
+    output = [outChannels] + axes.map(\.size)
+    guard options.kind != .pooling else {
+      (parameters, multiplyAdds) = (0, 0)
+      return
+    }
+    // Each output of a convolution, and each input of a transposed one, meets this many weights.
+    let fan = options.kind == .transposed ? outChannels / options.groups : channels / options.groups
+    let positions = options.kind == .transposed ? input : output
+    let weights = try Self.product(kernel + [fan, positions[0]])
+    parameters = weights + (options.bias ? outChannels : 0)
+    multiplyAdds = try Self.product(kernel + [fan] + positions)
+  }
+
+  private static func spread(_ values: [Int], _ name: String, _ rank: Int) throws(GeometryError) -> [Int] {
+    if values.count == rank { return values }
+    guard values.count == 1 else {
+      throw .wrongRank("\(values.count) values of \(name) for \(rank) spatial axes; give one, or \(rank)")
+    }
+    return [Int](repeating: values[0], count: rank)
+  }
+
+  private static func product(_ factors: [Int]) throws(GeometryError) -> Int {
+    var product = 1
+    for factor in factors {
+      let (next, overflow) = product.multipliedReportingOverflow(by: factor)
+      guard !overflow else {
+        throw .outOfRange("the size", factor, "small enough for the counts to stay below 2^63")
+      }
+      product = next
+    }
+    return product
+  }
+}

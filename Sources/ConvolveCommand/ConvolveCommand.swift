@@ -1,0 +1,36 @@
+import ArgumentParser
+import Convolve
+
+@main
+struct ConvolveCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convolve",
+    abstract: "Convolution for photographs and networks.",
+    discussion: """
+      Examples:
+        convolve filter photo.jpg --kernel sobel -o edges.png
+        convolve filter photos/ --kernel gaussian:sigma=2 --out-dir blurred
+        convolve kernels show gabor:theta=45
+        convolve size --input 3x224x224 --kernel 7 --stride 2 --padding 3 --out-channels 64
+
+      Shell completions: convolve --generate-completion-script bash|zsh|fish
+
+      Environment: CONVOLVE_THREADS, the number of threads; CONVOLVE_ISA, avx512, avx2 or baseline; NO_COLOR.
+      Exit codes: 0 ok, 1 failed, 2 some inputs failed, 64 wrong usage.
+      """,
+    version: "0.1.0",
+    subcommands: [FilterCommand.self, KernelsCommand.self, SizeCommand.self]
+  )
+
+  static func main() {
+    do {
+      // Before anything runs, so that a wrong setting is a message and not a trap.
+      _ = try InstructionSet.resolve(environment("CONVOLVE_ISA"))
+      _ = try ThreadPool.threadCount(from: environment("CONVOLVE_THREADS"))
+    } catch {
+      Terminal.error("\(error)")
+      exit(withError: ExitCode(64))
+    }
+    main(nil)
+  }
+}
