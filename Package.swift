@@ -3,7 +3,7 @@ import PackageDescription
 
 // Every ISA target is the same source, compiled for its own instruction set; one is chosen at start-up.
 // The flags hold for debug builds too, so that kernels stay fast under `swift test`.
-let kernelFlags = ["-Ounchecked", "-wmo"]
+let kernelFlags = ["-Ounchecked", "-wmo", "-Xfrontend", "-disable-cmo"]
 
 #if arch(x86_64)
   let instructionSetTargets: [Target] = [
@@ -60,6 +60,12 @@ let package = Package(
     .executableTarget(
       name: "ConvolveCommand",
       dependencies: ["Convolve", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(name: "MicrokernelsTests", dependencies: ["CIntrinsics", "Microkernels", "Tensors"]),
+    .testTarget(
+      name: "ConvolutionTests", dependencies: ["Convolution", "Microkernels", "TestSupport", "Tensors"],
+      exclude: ["Vectors"]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]
 )

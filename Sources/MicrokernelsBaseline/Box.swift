@@ -73,7 +73,7 @@ public func boxRows(_ block: UnsafePointer<ConvolveBlock>) {
 
 /// sums[x] += source[x]; in ascending order, so the source may be the sums' own right-hand side.
 @inline(__always)
-private func addShifted(
+func addShifted(
   _ sums: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int, replacing: Bool
 ) {
   var x = 0

@@ -36,45 +36,45 @@ public func correlate(_ block: UnsafePointer<ConvolveBlock>) {
 // multiply-add. Each is a function of its own: the optimiser stops inlining, and spills, when they share one.
 
 @inline(never)
-private func wide1(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 1, 8, whole: true) }
+func wide1(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 1, 8, whole: true) }
 @inline(never)
-private func last1(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 1, 8, whole: false) }
+func last1(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 1, 8, whole: false) }
 
 @inline(never)
-private func wide2(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 2, 4, whole: true) }
+func wide2(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 2, 4, whole: true) }
 @inline(never)
-private func last2(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 2, 4, whole: false) }
+func last2(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 2, 4, whole: false) }
 
 @inline(never)
-private func wide4(_ b: UnsafePointer<ConvolveBlock>) -> Int {
+func wide4(_ b: UnsafePointer<ConvolveBlock>) -> Int {
   strips(b, 0, 4, accumulators / 4, whole: true)
 }
 @inline(never)
-private func last4(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 4, 2, whole: false) }
+func last4(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 4, 2, whole: false) }
 
 #if AVX512 || AVX2 || arch(arm64)
   @inline(never)
-  private func wide3(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 3, 4, whole: true) }
+  func wide3(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 3, 4, whole: true) }
   @inline(never)
-  private func last3(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 3, 3, whole: false) }
+  func last3(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 3, 3, whole: false) }
 #endif
 
 #if AVX512 || arch(arm64)
   @inline(never)
-  private func wide6(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 6, 4, whole: true) }
+  func wide6(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 6, 4, whole: true) }
   @inline(never)
-  private func last6(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 6, 1, whole: false) }
+  func last6(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 6, 1, whole: false) }
 
   @inline(never)
-  private func wide8(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 8, 3, whole: true) }
+  func wide8(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 8, 3, whole: true) }
   @inline(never)
-  private func last8(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 8, 1, whole: false) }
+  func last8(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 8, 1, whole: false) }
 #endif
 
 /// Strips of `vectors` vectors from column `start`: those that fit (`whole`), or all that are left.
 /// Returns the first column that was not computed.
 @inline(__always)
-private func strips(
+func strips(
   _ block: UnsafePointer<ConvolveBlock>, _ start: Int, _ rows: Int, _ vectors: Int, whole: Bool
 ) -> Int {
   let b = block.pointee
@@ -88,7 +88,7 @@ private func strips(
 
 /// One strip of columns, tile after tile downwards.
 @inline(__always)
-private func strip(_ b: ConvolveBlock, _ x: Int, _ rows: Int, _ vectors: Int) {
+func strip(_ b: ConvolveBlock, _ x: Int, _ rows: Int, _ vectors: Int) {
   var y = 0
   while y < b.rows {
     let output = b.output + (y &* b.outputStride &+ x)
@@ -134,7 +134,7 @@ private func strip(_ b: ConvolveBlock, _ x: Int, _ rows: Int, _ vectors: Int) {
 /// One kernel row for each output row, every kernel column: output rows before `split` read input row `r`,
 /// the others input row `r + kernelHeight`.
 @inline(__always)
-private func step(
+func step(
   _ sums: inout InlineArray<24, Vector>, _ b: ConvolveBlock, _ input: UnsafePointer<Float>,
   _ r: Int, split: Int, _ rows: Int, _ vectors: Int
 ) {
@@ -155,7 +155,7 @@ private func step(
 
 /// One kernel column for output rows `first ..< end`.
 @inline(__always)
-private func rowSums(
+func rowSums(
   _ sums: inout InlineArray<24, Vector>, _ x: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
   _ first: Int, _ end: Int, _ vectors: Int
 ) {

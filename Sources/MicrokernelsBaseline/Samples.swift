@@ -6,11 +6,11 @@ import CIntrinsics
 // bits: an integer below 2^23 placed in the mantissa of 2^23 is that integer plus 2^23, and adding 2^23 to
 // a float rounds it to the nearest integer, ties to even.
 
-private let twoTo23: Float = 8_388_608
-private let twoTo23Bits: Int32 = 0x4B00_0000
+@inline(__always) var twoTo23: Float { 8_388_608 }
+@inline(__always) var twoTo23Bits: Int32 { 0x4B00_0000 }
 
 @inline(__always)
-private func float(_ v: IntVector) -> Vector {
+func floats(_ v: IntVector) -> Vector {
   unsafeBitCast(v | IntVector(repeating: twoTo23Bits), to: Vector.self) - Vector(repeating: twoTo23)
 }
 
@@ -22,7 +22,7 @@ public func widen(
   var i = 0
   while i &+ lanes <= count {
     let bytes = UnsafeRawPointer(source + i).loadUnaligned(as: ByteVector.self)
-    store(float(IntVector(truncatingIfNeeded: bytes)), destination + i)
+    store(floats(IntVector(truncatingIfNeeded: bytes)), destination + i)
     i = i &+ lanes
   }
   while i < count {
@@ -39,7 +39,7 @@ public func widen(
   var i = 0
   while i &+ lanes <= count {
     let shorts = UnsafeRawPointer(source + i).loadUnaligned(as: ShortVector.self)
-    store(float(IntVector(truncatingIfNeeded: shorts)), destination + i)
+    store(floats(IntVector(truncatingIfNeeded: shorts)), destination + i)
     i = i &+ lanes
   }
   while i < count {
@@ -51,7 +51,7 @@ public func widen(
 /// `v * scale + bias`, clamped to 0 ... limit and rounded to nearest, ties to even, as the low bits of
 /// each lane. NaN becomes 0.
 @inline(__always)
-private func quantized(_ v: Vector, _ scale: Vector, _ bias: Vector, _ limit: Vector) -> IntVector {
+func quantized(_ v: Vector, _ scale: Vector, _ bias: Vector, _ limit: Vector) -> IntVector {
   let clamped = minimum(maximum(multiplyAdd(bias, v, scale), Vector(repeating: 0)), limit)
   return unsafeBitCast(clamped + Vector(repeating: twoTo23), to: IntVector.self)
     & IntVector(repeating: 0x007F_FFFF)

@@ -2,6 +2,9 @@ import CIntrinsics
 
 // The vector of this instruction set, and how many accumulators a register tile may hold with room left for
 // the inputs and one weight.
+//
+// Nothing in these targets is private: a private function that is not inlined becomes a weak symbol when a
+// module is compiled on several threads.
 
 #if AVX512
   typealias Vector = SIMD16<Float>

@@ -51,6 +51,8 @@ extension ThreadPool {
 public struct ThreadCountError: Error, Equatable, CustomStringConvertible {
   public let text: String
 
+  public init(text: String) { self.text = text }
+
   public var description: String {
     "\"\(text)\" threads: give a whole number from 1 to \(ThreadPool.maximumThreads)"
   }

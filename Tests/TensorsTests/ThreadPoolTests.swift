@@ -1,0 +1,51 @@
+import Synchronization
+import Tensors
+import Testing
+
+@Suite struct ThreadPoolTests {
+  @Test(arguments: [1, 2, 3, 8])
+  func everyPieceRunsOnce(threads: Int) {
+    let pool = ThreadPool(threads: threads)
+    for count in [0, 1, 2, 7, 1000] {
+      let hits = Mutex([Int](repeating: 0, count: count))
+      pool.parallelFor(count) { i in hits.withLock { $0[i] += 1 } }
+      #expect(hits.withLock { $0.allSatisfy { $0 == 1 } })
+    }
+  }
+
+  @Test func loopsWithinLoopsRunInline() {
+    let pool = ThreadPool(threads: 3)
+    let total = Atomic<Int>(0)
+    pool.parallelFor(10) { _ in
+      pool.parallelFor(10) { _ in total.wrappingAdd(1, ordering: .relaxed) }
+    }
+    #expect(total.load(ordering: .relaxed) == 100)
+  }
+
+  @Test func manyShortLoopsInARow() {
+    let pool = ThreadPool(threads: 2)
+    let total = Atomic<Int>(0)
+    for _ in 0..<20_000 { pool.parallelFor(3) { _ in total.wrappingAdd(1, ordering: .relaxed) } }
+    #expect(total.load(ordering: .relaxed) == 60_000)
+  }
+
+  @Test func threadCounts() throws {
+    #expect(try ThreadPool.threadCount(from: "3") == 3)
+    #expect(try ThreadPool.threadCount(from: nil) == ThreadPool.availableProcessors)
+    for wrong in ["0", "-1", "two", "1025", "1.5"] {
+      #expect(throws: ThreadCountError(text: wrong)) { try ThreadPool.threadCount(from: wrong) }
+    }
+  }
+
+  @Test func scratchIsAlignedAndNests() {
+    Scratch.withFloats(100) { outer in
+      outer[99] = 1
+      Scratch.withFloats(50) { inner in
+        inner[0] = 2
+        #expect(Int(bitPattern: inner) % 64 == 0)
+        #expect(inner != outer)
+      }
+      #expect(outer[99] == 1)
+    }
+  }
+}
