@@ -2,8 +2,10 @@
 import PackageDescription
 
 // Every ISA target is the same source, compiled for its own instruction set; one is chosen at start-up.
-// The flags hold for debug builds too, so that kernels stay fast under `swift test`.
-let kernelFlags = ["-Ounchecked", "-wmo", "-Xfrontend", "-disable-cmo"]
+// The flags hold for debug builds too, so that kernels stay fast under `swift test`: whole modules, so that
+// vectors are passed in registers from file to file (on two threads, because only then do debug builds get
+// an object for each file), and no cross-module optimisation, which could carry instructions elsewhere.
+let kernelFlags = ["-Ounchecked", "-wmo", "-num-threads", "2", "-Xfrontend", "-disable-cmo"]
 
 #if arch(x86_64)
   let instructionSetTargets: [Target] = [
