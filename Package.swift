@@ -68,6 +68,9 @@ let package = Package(
     .testTarget(
       name: "ConvolutionTests", dependencies: ["Convolution", "Microkernels", "TestSupport", "Tensors"],
       exclude: ["Vectors"]),
+    .testTarget(
+      name: "ImagingTests", dependencies: ["Convolution", "Imaging", "TestSupport", "Tensors"],
+      exclude: ["Corpus", "Vectors"]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]
 )

@@ -108,7 +108,7 @@ gray = np.asarray(Image.open(root / "Examples/chelsea.png").convert("L"))[100:14
 names = ["Gaussian:0x1", "Gaussian:0x2.5", "Gaussian:3x1", "Blur:0x1", "Blur:0x2+90", "Sobel", "Sobel:90",
          "Sobel:45", "Sobel:180", "Prewitt:90", "Roberts", "Roberts:90", "Kirsch:45", "Compass", "Compass:270",
          "Laplacian:0", "Laplacian:1", "Laplacian:2", "Laplacian:3", "Laplacian:5", "Laplacian:15", "LoG:0x1",
-         "DoG:0,1,2", "Unity", "3x3: 0,1,0 1,-4,1 0,1,0", "3x3+0+1: 0,0.5,0 0.2,0,0.1 0,0.2,0", "4x2: .1,.2,.1,.1 0,.2,.1,.2"]
+         "DoG:0,1,2", "Unity", "3x3: 0,1,0 1,-4,1 0,1,0", "3x3+0+1: 0,0.5,0 0.2,0,0.1 0,0.2,0", "4x2+1+0: .1,.2,.1,.1 0,.2,.1,.2"]
 with tempfile.TemporaryDirectory() as folder:
     Image.fromarray(gray).save(f"{folder}/in.png")
     for name in names:

@@ -7,6 +7,9 @@ import Convolution
 /// - libvips: a first line `width height [scale offset]`, then the rows.
 /// - G'MIC: `(0,1,0;1,-4,1;0,1,0)`.
 /// - Rows of numbers, one a line; nested brackets as in Python are taken too.
+///
+/// The middle of an even size is `size / 2` in all of them, as in OpenCV and SciPy; ImageMagick takes
+/// `(size - 1) / 2`, which `+x+y` can say.
 struct KernelText {
   let kernel: Kernel
   /// Whether the text says itself how its coefficients are scaled.

@@ -171,7 +171,7 @@ private struct FilterRun {
         let cut = color.count { $0 < 0 || $0 > full }
         let percent = (1000 * Double(cut) / Double(color.shape.count)).rounded() / 10
         notes.append(
-          "range clamp: \(percent) % of the results lie outside 0 ... \(short(white)) and are cut off; "
+          "range clamp: \(short(percent)) % of the results lie outside 0 ... \(short(white)) and are cut off; "
             + "--range minmax shows them all")
       }
     case .abs:
@@ -216,4 +216,4 @@ private struct FilterRun {
 }
 
 /// One decimal.
-private func rounded(_ value: Float) -> String { short(Double((value * 10).rounded() / 10)) }
+private func rounded(_ value: Float) -> String { short((Double(value) * 10).rounded() / 10) }
