@@ -12,7 +12,8 @@ let kernelFlags = ["-Ounchecked", "-wmo", "-num-threads", "2", "-Xfrontend", "-d
     .target(
       name: "MicrokernelsAVX512", dependencies: ["CIntrinsics"],
       swiftSettings: [
-        .define("AVX512"), .unsafeFlags(kernelFlags + ["-Xcc", "-march=x86-64-v4", "-Xcc", "-mprefer-vector-width=512"]),
+        .define("AVX512"),
+        .unsafeFlags(kernelFlags + ["-Xcc", "-march=x86-64-v4", "-Xcc", "-mprefer-vector-width=512"]),
       ]),
     .target(
       name: "MicrokernelsAVX2", dependencies: ["CIntrinsics"],
@@ -42,7 +43,8 @@ let package = Package(
       name: "Microkernels",
       dependencies: ["CIntrinsics", "MicrokernelsBaseline"]
         + instructionSetTargets.map { .byName(name: $0.name) }),
-    .target(name: "Tensors", dependencies: ["CIntrinsics", .product(name: "RealModule", package: "swift-numerics")]),
+    .target(
+      name: "Tensors", dependencies: ["CIntrinsics", .product(name: "RealModule", package: "swift-numerics")]),
     .target(name: "Convolution", dependencies: ["Tensors", "Microkernels", "CIntrinsics"]),
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
@@ -71,6 +73,7 @@ let package = Package(
     .testTarget(
       name: "ImagingTests", dependencies: ["Convolution", "Imaging", "TestSupport", "Tensors"],
       exclude: ["Corpus", "Vectors"]),
+    .testTarget(name: "CommandTests", dependencies: ["ConvolveCommand", "Imaging", "TestSupport"]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]
 )

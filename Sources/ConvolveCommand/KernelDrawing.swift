@@ -31,7 +31,9 @@ extension Kernel {
     var text = cells.map { row in
       row.map { String(repeating: " ", count: width - $0.count) + $0 }.joined()
     }.joined(separator: "\n")
-    if rows > most || columns > most { text += "\n  (the middle \(cells[0].count)x\(cells.count) of \(columns)x\(rows))" }
+    if rows > most || columns > most {
+      text += "\n  (the middle \(cells[0].count)x\(cells.count) of \(columns)x\(rows))"
+    }
     return text
   }
 
@@ -58,8 +60,8 @@ extension Kernel {
             let (r, g, b) = value < 0 ? (fade, fade, 247) : value > 0 ? (247, fade, fade) : (247, 247, 247)
             return "\u{1B}[48;2;\(r);\(g);\(b)m  \u{1B}[0m"
           }
-          let shade = ["·", "░", "▒", "▓", "█"][value == 0 ? 0 : 1 + min(3, Int(strength * 4))]
-          return (value < 0 ? "-" : shade) + shade
+          let shade = ["·", "░", "▒", "▓", "█"][strength < 0.01 ? 0 : 1 + min(3, Int(strength * 4))]
+          return (value < 0 && strength >= 0.01 ? "-" : shade) + shade
         }.joined()
     }.joined(separator: "\n")
   }

@@ -123,7 +123,9 @@ struct KernelsCommand: ParsableCommand {
         Terminal.print(kernel.table)
         Terminal.print(kernel.drawing(colored: Terminal.colorsOutput))
       }
-      if !bank.isLinear { Terminal.print("\ncombined: \(bank.combination.rawValue) of the \(bank.kernels.count)") }
+      if !bank.isLinear {
+        Terminal.print("\ncombined: \(bank.combination.rawValue) of the \(bank.kernels.count)")
+      }
     }
   }
 

@@ -23,7 +23,10 @@ struct SizeCommand: ParsableCommand {
   var kernel: String
   @Option(help: ArgumentHelp("Stride.", valueName: "size"))
   var stride = "1"
-  @Option(help: ArgumentHelp("Samples on each side, begin:end pairs, or a name: valid, same, same-lower, causal, full.", valueName: "padding"))
+  @Option(
+    help: ArgumentHelp(
+      "Samples on each side, begin:end pairs, or a name: valid, same, same-lower, causal, full.",
+      valueName: "padding"))
   var padding = "0"
   @Option(help: ArgumentHelp("Dilation.", valueName: "size"))
   var dilation = "1"
@@ -118,11 +121,13 @@ struct SizeCommand: ParsableCommand {
     case "causal": return Padding(.causal)
     case "full": return .full
     default:
-      let amounts = try padding.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { part in
+      let amounts = try padding.lowercased().split(separator: "x", omittingEmptySubsequences: false).map {
+        part in
         let ends = part.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
         guard (1...2).contains(ends.count), let begin = ends[0], let end = ends.last! else {
           throw ValidationError(
-            "--padding \(padding): write 1, 1x2, begin:end pairs as 0:1x2:3, or valid, same, same-lower, causal, full")
+            "--padding \(padding): write 1, 1x2, begin:end pairs as 0:1x2:3, or valid, same, same-lower, causal, full"
+          )
         }
         return Padding.Amount(begin, end)
       }

@@ -59,9 +59,12 @@ public struct Image: Sendable, Equatable {
   /// Calls `body` with the samples' memory.
   func withUnsafeBytes<Result>(_ body: (UnsafeRawPointer) throws -> Result) rethrows -> Result {
     switch samples {
-    case .uint8(let tensor): try tensor.withUnsafeBufferPointer { try body(UnsafeRawPointer($0.baseAddress!)) }
-    case .uint16(let tensor): try tensor.withUnsafeBufferPointer { try body(UnsafeRawPointer($0.baseAddress!)) }
-    case .float32(let tensor): try tensor.withUnsafeBufferPointer { try body(UnsafeRawPointer($0.baseAddress!)) }
+    case .uint8(let tensor):
+      try tensor.withUnsafeBufferPointer { try body(UnsafeRawPointer($0.baseAddress!)) }
+    case .uint16(let tensor):
+      try tensor.withUnsafeBufferPointer { try body(UnsafeRawPointer($0.baseAddress!)) }
+    case .float32(let tensor):
+      try tensor.withUnsafeBufferPointer { try body(UnsafeRawPointer($0.baseAddress!)) }
     }
   }
 

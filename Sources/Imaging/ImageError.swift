@@ -22,18 +22,26 @@ public enum ImageError: Error, Equatable, CustomStringConvertible {
       "the format of \"\(name)\" cannot be told from its name; end it in .png, .jpg, .webp, .ppm, .pgm or .npy, "
         + "or give --format"
     case .truncated(let format, let detail):
-      "the \(format.name) file ends early (\(detail)); copy or download it again"
+      "the \(format.name) file ends early (\(printable(detail))); copy or download it again"
     case .corrupt(let format, let detail):
-      "the \(format.name) file is damaged (\(detail)); copy or download it again, or repair it"
-    case .unsupported(let format, let detail): "this kind of \(format.name) is not supported: \(detail)"
+      "the \(format.name) file is damaged (\(printable(detail))); copy or download it again, or repair it"
+    case .unsupported(let format, let detail):
+      "this kind of \(format.name) is not supported: \(printable(detail))"
     case .tooManyPixels(let width, let height, let limit):
       "\(width) x \(height) pixels are more than the limit of \(limit); raise it with --max-pixels "
         + "if the file is to be trusted"
     case .tooManyBytes(let bytes, let limit):
       "\(bytes) bytes are more than the limit of \(limit); raise it with --max-bytes if the file is to be trusted"
-    case .cannotEncode(let format, let detail): "cannot be written as \(format.name): \(detail)"
+    case .cannotEncode(let format, let detail): "cannot be written as \(format.name): \(printable(detail))"
     }
   }
+}
+
+/// One line of text, also where a damaged file wrote it.
+func printable(_ text: String) -> String {
+  String(
+    String.UnicodeScalarView(
+      text.unicodeScalars.prefix(400).map { $0.properties.generalCategory == .control ? "?" : $0 }))
 }
 
 /// What a decoder may use, so that a small file cannot claim all memory.

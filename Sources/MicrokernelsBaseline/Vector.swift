@@ -33,7 +33,6 @@ import CIntrinsics
   #endif
 #endif
 
-
 /// Reads one vector from an address of any alignment.
 @inline(__always)
 func load(_ p: UnsafePointer<Float>) -> Vector {

@@ -34,7 +34,8 @@ final class AlignedStorage: @unchecked Sendable {
     }
     base = pointer
     #if os(Linux)
-      if isLarge { madvise(pointer, capacity, 14 /* MADV_HUGEPAGE */) }
+      // MADV_HUGEPAGE, which Glibc does not export.
+      if isLarge { madvise(pointer, capacity, 14) }
     #endif
   }
 

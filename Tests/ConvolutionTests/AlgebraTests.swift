@@ -8,7 +8,8 @@ import Testing
     Tensor((0..<shape.count).map { _ in Float(Int.random(in: -9...9, using: &generator)) }, shape: shape)
   }
 
-  private static func kernel(_ rows: Int, _ columns: Int, _ generator: inout SeededGenerator) throws -> Kernel {
+  private static func kernel(_ rows: Int, _ columns: Int, _ generator: inout SeededGenerator) throws -> Kernel
+  {
     try Kernel(
       rows: rows, columns: columns,
       coefficients: (0..<rows * columns).map { _ in Double(Int.random(in: -5...5, using: &generator)) })
@@ -107,7 +108,9 @@ import Testing
     #expect(try convolve2d(x, kernel: k, mode: .same).shape == [2, 7, 9])
     #expect(try convolve2d(x, kernel: k, mode: .valid).shape == [2, 4, 7])
     #expect(try convolve2d(Tensor(zeros: [0, 7, 9]), kernel: k, mode: .valid).shape == [0, 4, 7])
-    #expect(throws: GeometryError.self) { try convolve2d(Self.integers([3, 9], &g), kernel: k, mode: .valid) }
+    #expect(throws: GeometryError.self) {
+      try convolve2d(Self.integers([3, 9], &g), kernel: k, mode: .valid)
+    }
     #expect(throws: GeometryError.self) { try convolve2d(Tensor(zeros: [5]), kernel: k) }
   }
 }

@@ -24,7 +24,8 @@ import Testing
       }
     }
     let anchor = Kernel.Anchor(
-      row: Int.random(in: 0..<rows, using: &generator), column: Int.random(in: 0..<columns, using: &generator))
+      row: Int.random(in: 0..<rows, using: &generator), column: Int.random(in: 0..<columns, using: &generator)
+    )
     return try Kernel(rows: rows, columns: columns, coefficients: coefficients, anchor: anchor)
   }
 
@@ -80,7 +81,8 @@ import Testing
       // The constant border is of magnitude 2.
       #expect(
         worst <= 2 * plan.errorBound,
-        "trial \(trial): \(rows)x\(columns) \(method) \(border) on \(image.shape): \(worst) > \(2 * plan.errorBound)")
+        "trial \(trial): \(rows)x\(columns) \(method) \(border) on \(image.shape): \(worst) > \(2 * plan.errorBound)"
+      )
     }
     #expect(counts.keys.count == 3 && counts.values.allSatisfy { $0 > 50 }, "\(counts)")
   }
@@ -110,7 +112,11 @@ import Testing
       }
       for set in InstructionSet.available {
         let plan = try FilterPlan(
-          [KernelBank(kernel), KernelBank([kernel, kernel.flipped()].map { try! $0.anchored(at: kernel.anchor) }, combination: .magnitude)],
+          [
+            KernelBank(kernel),
+            KernelBank(
+              [kernel, kernel.flipped()].map { try! $0.anchored(at: kernel.anchor) }, combination: .magnitude),
+          ],
           input: layout, outputType: .float32, instructionSet: set, forcing: method)
         let results = pools.map { Self.run(plan, image, pool: $0).scalars.map(\.bitPattern) }
         #expect(results.allSatisfy { $0 == results[0] }, "\(method) \(set)")
@@ -149,7 +155,8 @@ import Testing
       coefficients: kernel.coefficients.map { $0 + Double.random(in: -1e-5...1e-5, using: &generator) })
     let budget = FilterPlan.Precision.truncation(0.45 / 255)
     let exact = try FilterPlan([KernelBank(noisy)], input: layout, outputType: .float32)
-    let truncated = try FilterPlan([KernelBank(noisy)], input: layout, outputType: .float32, precision: budget)
+    let truncated = try FilterPlan(
+      [KernelBank(noisy)], input: layout, outputType: .float32, precision: budget)
     #expect(exact.stages[0].plans[0].method == .direct)
     #expect(truncated.stages[0].plans[0].terms.count == 2)
     let image = Self.random([50, 60, 1], &generator)
@@ -165,7 +172,8 @@ import Testing
     let image = Self.random([40, 33, 2], &generator)
     let doubles = Tensor(image.scalars.map { Double($0) }, shape: image.shape)
     let layout = SampleLayout(height: 40, width: 33, channels: 2, type: .float32)
-    let symmetric = try Kernel(rows: 3, columns: 3, coefficients: [1, 2, 1, 2, 4, 2, 1, 2, 1].map { $0 / 16 })
+    let symmetric = try Kernel(
+      rows: 3, columns: 3, coefficients: [1, 2, 1, 2, 4, 2, 1, 2, 1].map { $0 / 16 })
     let skew = try Self.randomKernel(3, 4, &generator)
     let expectations: [(PaddingMode, Kernel, Int)] = [
       (.reflect, symmetric, 1), (.symmetric, symmetric, 1), (.circular, skew, 1), (.reflect, skew, 0),
@@ -184,7 +192,8 @@ import Testing
       [KernelBank(skew), KernelBank(skew)], input: layout, outputType: .float32, isValid: true)
     #expect(valid.composedCount == 1 && valid.output.height == 36 && valid.output.width == 27)
     let exact = referenceCorrelation(
-      referenceCorrelation(doubles, kernel: skew, border: .zeros, isValid: true), kernel: skew, border: .zeros,
+      referenceCorrelation(doubles, kernel: skew, border: .zeros, isValid: true), kernel: skew,
+      border: .zeros,
       isValid: true)
     #expect(Self.worst(Self.run(valid, image), exact) <= valid.errorBound)
   }
@@ -201,10 +210,13 @@ import Testing
     let greatest = try FilterPlan(
       [KernelBank(kernels, combination: .maximum)], input: layout, outputType: .float32)
     let expected = results[0].indices.map { i in results.map { $0[i] }.max()! }
-    #expect(Self.worst(Self.run(greatest, image), Tensor(expected, shape: image.shape)) <= greatest.errorBound)
+    #expect(
+      Self.worst(Self.run(greatest, image), Tensor(expected, shape: image.shape)) <= greatest.errorBound)
     let length = try FilterPlan(
       [KernelBank(Array(kernels[..<2]), combination: .magnitude)], input: layout, outputType: .float32)
-    let lengths = results[0].indices.map { (results[0][$0] * results[0][$0] + results[1][$0] * results[1][$0]).squareRoot() }
+    let lengths = results[0].indices.map {
+      (results[0][$0] * results[0][$0] + results[1][$0] * results[1][$0]).squareRoot()
+    }
     #expect(Self.worst(Self.run(length, image), Tensor(lengths, shape: image.shape)) <= 2 * length.errorBound)
   }
 

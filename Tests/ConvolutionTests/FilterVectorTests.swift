@@ -50,11 +50,13 @@ import Testing
       let terms = Double(kernel.coefficients.count + 2)
       let largest = Double(image.scalars.map { abs($0) }.max() ?? 0)
       let rounding = terms * 0x1p-24 * kernel.absoluteSum * max(largest, abs(item.value))
-      let tolerance = type == .float32 ? min(rounding, 1e-5 * kernel.absoluteSum * max(largest, 1)) + 1e-30 : 1 + rounding
+      let tolerance =
+        type == .float32 ? min(rounding, 1e-5 * kernel.absoluteSum * max(largest, 1)) + 1e-30 : 1 + rounding
       let worst = zip(result.scalars, expected.scalars).map { abs(Double($0) - Double($1)) }.max()!
       #expect(
         result.shape == expected.shape && worst <= tolerance,
-        "case \(index), \(item.source) \(item.dtype) \(item.border) \(weights.shape) on \(image.shape): \(worst) > \(tolerance)")
+        "case \(index), \(item.source) \(item.dtype) \(item.border) \(weights.shape) on \(image.shape): \(worst) > \(tolerance)"
+      )
     }
   }
 

@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct KernelTests {
   @Test func wrongKernelsAreNamed() {
-    #expect(throws: KernelError.empty(rows: 0, columns: 3)) { try Kernel(rows: 0, columns: 3, coefficients: []) }
+    #expect(throws: KernelError.empty(rows: 0, columns: 3)) {
+      try Kernel(rows: 0, columns: 3, coefficients: [])
+    }
     #expect(throws: KernelError.wrongCount(rows: 2, columns: 2, count: 3)) {
       try Kernel(rows: 2, columns: 2, coefficients: [1, 2, 3])
     }
@@ -15,7 +17,8 @@ import Testing
       #expect(throws: KernelError.self) { try Kernel(rows: 1, columns: 2, coefficients: [1, value]) }
     }
     #expect(throws: KernelError.self) {
-      try Kernel(rows: 3, columns: 3, coefficients: [Double](repeating: 1, count: 9), anchor: .init(row: 3, column: 0))
+      try Kernel(
+        rows: 3, columns: 3, coefficients: [Double](repeating: 1, count: 9), anchor: .init(row: 3, column: 0))
     }
   }
 
@@ -40,7 +43,9 @@ import Testing
   @Test func symmetryIsAboutTheAnchor() throws {
     let cross = [0.0, 1, 0, 1, -4, 1, 0, 1, 0]
     #expect(try Kernel(rows: 3, columns: 3, coefficients: cross).isMirrorSymmetric)
-    #expect(try !Kernel(rows: 3, columns: 3, coefficients: cross, anchor: .init(row: 0, column: 1)).isMirrorSymmetric)
+    #expect(
+      try !Kernel(rows: 3, columns: 3, coefficients: cross, anchor: .init(row: 0, column: 1))
+        .isMirrorSymmetric)
     #expect(try !Kernel(rows: 1, columns: 2, coefficients: [1, 1]).isMirrorSymmetric)
     #expect(try !Kernel(rows: 1, columns: 3, coefficients: [-1, 0, 1]).isMirrorSymmetric)
   }

@@ -45,13 +45,16 @@ import Testing
   }
 
   @Test func formatsWithoutLossComeBack() throws {
-    for file in ["rgb.png", "gray.png", "rgba.png", "gray-alpha.png", "rgb16.png", "rgba16.png", "gray16.png"] {
+    for file in [
+      "rgb.png", "gray.png", "rgba.png", "gray-alpha.png", "rgb16.png", "rgba16.png", "gray16.png",
+    ] {
       let image = try Image(decoding: try Self.corpus(file))
       for level in [0, 3, 9] {
         let bytes = try image.encoded(as: .png, options: .init(compressionLevel: level))
         #expect(try Image(decoding: bytes) == image, "\(file) as PNG")
       }
-      #expect(try Self.floats(Image(decoding: image.encoded(as: .npy))) == Self.floats(image), "\(file) as NPY")
+      #expect(
+        try Self.floats(Image(decoding: image.encoded(as: .npy))) == Self.floats(image), "\(file) as NPY")
       if !image.hasAlpha {
         let pnm = try Image(decoding: image.encoded(as: .pnm))
         #expect(Self.floats(pnm) == Self.floats(image), "\(file) as PNM")
@@ -89,8 +92,11 @@ import Testing
   }
 
   @Test func truncatedFilesAreErrorsOfTheirFormat() throws {
-    let names = ["rgb.png", "palette.png", "interlaced16.png", "rgb.jpg", "progressive.jpg", "cmyk.jpg", "lossless.webp",
-      "lossy.webp", "alpha.webp", "raw.ppm", "plain.ppm", "raw16.ppm", "raw.pbm", "plain.pbm", "float.npy", "shorts.npy"]
+    let names = [
+      "rgb.png", "palette.png", "interlaced16.png", "rgb.jpg", "progressive.jpg", "cmyk.jpg", "lossless.webp",
+      "lossy.webp", "alpha.webp", "raw.ppm", "plain.ppm", "raw16.ppm", "raw.pbm", "plain.pbm", "float.npy",
+      "shorts.npy",
+    ]
     for name in names {
       let bytes = try Self.corpus(name)
       for percent in [1, 10, 30, 50, 70, 90, 97] {
@@ -117,8 +123,12 @@ import Testing
       try Image(decoding: try Self.corpus("palette.png"), limits: .init(bytes: 2000))
     }
     #expect(throws: ImageError.self) { try Image(decoding: Array("P5 99999999 99999999 255\n".utf8)) }
-    #expect(throws: ImageError.self) { try Image(decoding: try Self.corpus("rgb.jpg"), limits: .init(pixels: 100)) }
-    #expect(throws: ImageError.self) { try Image(decoding: try Self.corpus("lossy.webp"), limits: .init(pixels: 100)) }
+    #expect(throws: ImageError.self) {
+      try Image(decoding: try Self.corpus("rgb.jpg"), limits: .init(pixels: 100))
+    }
+    #expect(throws: ImageError.self) {
+      try Image(decoding: try Self.corpus("lossy.webp"), limits: .init(pixels: 100))
+    }
   }
 
   private func crc32(_ bytes: ArraySlice<UInt8>) -> [UInt8] {

@@ -59,8 +59,10 @@ import Testing
   @Test func profilesStayWithColour() throws {
     let image = try photo()
     #expect(image.iccProfile != nil)
-    #expect(try image.filtered(FilterRequest(banks: [try bank("sharpen")])).image.iccProfile == image.iccProfile)
-    #expect(try image.filtered(FilterRequest(banks: [try bank("box")], channels: .luma)).image.iccProfile == nil)
+    #expect(
+      try image.filtered(FilterRequest(banks: [try bank("sharpen")])).image.iccProfile == image.iccProfile)
+    #expect(
+      try image.filtered(FilterRequest(banks: [try bank("box")], channels: .luma)).image.iccProfile == nil)
   }
 
   @Test func alphaIsFilteredPremultiplied() throws {
@@ -73,7 +75,8 @@ import Testing
     let opaque = Image(.uint8(Tensor([10, 20, 30, 255, 50, 60, 70, 255], shape: [1, 2, 4])))
     let rgb = Image(.uint8(Tensor([10, 20, 30, 50, 60, 70], shape: [1, 2, 3])))
     let (a, b) = (
-      try opaque.filtered(FilterRequest(banks: [blur])).image, try rgb.filtered(FilterRequest(banks: [blur])).image
+      try opaque.filtered(FilterRequest(banks: [blur])).image,
+      try rgb.filtered(FilterRequest(banks: [blur])).image
     )
     let kept = CodecTests.floats(a)
     #expect(kept[3] == 255 && kept[7] == 255)
@@ -87,9 +90,11 @@ import Testing
     // Half of white's light and half of black's is sRGB 188, not 128.
     let blur = try KernelSpecification("1 1", options: .init(isCorrelation: true)).bank
     let image = gray([0, 255])
-    let result = try image.filtered(FilterRequest(banks: [blur], border: .replicate, isLinearLight: true)).image
+    let result = try image.filtered(FilterRequest(banks: [blur], border: .replicate, isLinearLight: true))
+      .image
     #expect(CodecTests.floats(result)[1] == 188)
-    let identity = try photo().filtered(FilterRequest(banks: [try bank("identity")], isLinearLight: true)).image
+    let identity = try photo().filtered(FilterRequest(banks: [try bank("identity")], isLinearLight: true))
+      .image
     #expect(identity == (try photo()))
   }
 
@@ -98,7 +103,9 @@ import Testing
     let luma = try image.filtered(FilterRequest(banks: [try bank("identity")], channels: .luma)).image
     let first = CodecTests.floats(image)[..<3]
     #expect(luma.channels == 1)
-    #expect(CodecTests.floats(luma)[0] == (0.299 * first[0] + 0.587 * first[1] + 0.114 * first[2]).rounded(.toNearestOrEven))
+    #expect(
+      CodecTests.floats(luma)[0]
+        == (0.299 * first[0] + 0.587 * first[1] + 0.114 * first[2]).rounded(.toNearestOrEven))
     let red = try image.filtered(
       FilterRequest(banks: [try bank("box:radius=2")], channels: .some([0]), range: .clamp)
     ).image
@@ -127,7 +134,8 @@ import Testing
 
   @Test func kernelsLargerThanTheImage() throws {
     for border in [PaddingMode.zeros, .constant(7), .reflect, .symmetric, .replicate, .circular] {
-      let one = try gray([200]).filtered(FilterRequest(banks: [try bank("gaussian:sigma=9")], border: border)).image
+      let one = try gray([200]).filtered(FilterRequest(banks: [try bank("gaussian:sigma=9")], border: border))
+        .image
       let isFlat = border != .zeros && border != .constant(7)
       #expect(CodecTests.floats(one)[0] == (isFlat ? 200 : CodecTests.floats(one)[0]))
       let few = try gray([1, 2, 3, 4, 5, 6], height: 2)

@@ -21,11 +21,15 @@ import Testing
   }
 
   @Test func sums() throws {
-    let keep = ["identity", "box:radius=3", "disk:radius=3.3", "gaussian:sigma=2.5", "binomial:radius=4",
-      "motion:length=10,angle=33", "sharpen:amount=2", "unsharp:sigma=2", "emboss"]
+    let keep = [
+      "identity", "box:radius=3", "disk:radius=3.3", "gaussian:sigma=2.5", "binomial:radius=4",
+      "motion:length=10,angle=33", "sharpen:amount=2", "unsharp:sigma=2", "emboss",
+    ]
     for name in keep { #expect(abs(try bank(name).kernels[0].sum - 1) < 1e-12, "\(name)") }
-    let zero = ["outline", "sobel", "scharr", "prewitt", "roberts", "line-rising", "kirsch", "robinson", "laplacian",
-      "laplacian:neighbors=8", "log:sigma=2", "dog"]
+    let zero = [
+      "outline", "sobel", "scharr", "prewitt", "roberts", "line-rising", "kirsch", "robinson", "laplacian",
+      "laplacian:neighbors=8", "log:sigma=2", "dog",
+    ]
     for name in zero { #expect(try bank(name).kernels.allSatisfy(\.isZeroSum), "\(name)") }
   }
 
@@ -55,15 +59,18 @@ import Testing
     let ratio = kernel[3, 5] / kernel[3, 3]
     #expect(abs(ratio - 0.41111229050718745) < 1e-12)  // exp(-4 / 4.5)
     #expect(try bank("gaussian:sigma=2").kernels[0].rows == 17)
-    #expect(try bank("motion:length=5").kernels[0].coefficients.filter { $0 != 0 } == [0.2, 0.2, 0.2, 0.2, 0.2])
+    #expect(
+      try bank("motion:length=5").kernels[0].coefficients.filter { $0 != 0 } == [0.2, 0.2, 0.2, 0.2, 0.2])
     #expect(try bank("motion:length=5,angle=90").kernels[0][0, 2] == 0.2)
   }
 
   @Test func spellings() throws {
     let plus = try Kernel(rows: 3, columns: 3, coefficients: [0, 2, 0, 1, -4, 1, 0, 0, 0])
     for text in [
-      "3x3: 0,2,0 1,-4,1 0,0,0", "3: 0,2,0,1,-4,1,0,0,0", "(0,2,0;1,-4,1;0,0,0)", "[[0,2,0],[1,-4,1],[0,0,0]]",
-      "0 2 0\n1 -4 1\n0 0 0\n", "0,2,0;1,-4,1;0,0,0", "3 3\n0 2 0\n1 -4 1\n0 0 0", "# mine\n0 2 0\n1 -4 1 # middle\n0 0 0",
+      "3x3: 0,2,0 1,-4,1 0,0,0", "3: 0,2,0,1,-4,1,0,0,0", "(0,2,0;1,-4,1;0,0,0)",
+      "[[0,2,0],[1,-4,1],[0,0,0]]",
+      "0 2 0\n1 -4 1\n0 0 0\n", "0,2,0;1,-4,1;0,0,0", "3 3\n0 2 0\n1 -4 1\n0 0 0",
+      "# mine\n0 2 0\n1 -4 1 # middle\n0 0 0",
       " 3x3 : -,2,- 1,-4,1 -,-,-",
     ] {
       #expect(try bank(text, correlate: true).kernels[0] == plus, "\(text)")
@@ -92,7 +99,8 @@ import Testing
 
   @Test func normalization() throws {
     func coefficients(_ text: String, _ n: KernelSpecification.Normalization) throws -> [Double] {
-      try KernelSpecification(text, options: .init(isCorrelation: true, normalization: n)).bank.kernels[0].coefficients
+      try KernelSpecification(text, options: .init(isCorrelation: true, normalization: n)).bank.kernels[0]
+        .coefficients
     }
     #expect(try coefficients("1 2 1", .auto) == [0.25, 0.5, 0.25])
     #expect(try coefficients("-1 4 -1", .auto) == [-1, 4, -1])
@@ -150,9 +158,11 @@ import Testing
     let vectors = try Vectors<MagickVectors>("magick")
     #expect(vectors.cases.cases.count == 81)
     let gray = vectors.tensor(vectors.cases.image)
-    let image = Image(.uint8(Tensor(gray.scalars.map { UInt8($0) }, shape: [gray.shape[0], gray.shape[1], 1])))
+    let image = Image(
+      .uint8(Tensor(gray.scalars.map { UInt8($0) }, shape: [gray.shape[0], gray.shape[1], 1])))
     for item in vectors.cases.cases {
-      let border: PaddingMode = ["replicate": .replicate, "circular": .circular, "zeros": .zeros][item.border]!
+      let border: PaddingMode = ["replicate": .replicate, "circular": .circular, "zeros": .zeros][
+        item.border]!
       let bank = try KernelSpecification(item.kernel, options: .init(normalization: .none)).bank
       let result = try image.filtered(FilterRequest(banks: [bank], border: border, range: .clamp)).image
       let expected = vectors.tensor(item.result).scalars

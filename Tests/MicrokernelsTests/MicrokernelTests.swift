@@ -35,11 +35,15 @@ import Testing
     let kernels = Microkernels(set)
     var generator = SeededGenerator(seed: UInt64(kernelRows))
     for kernelColumns in [1, 2, 3, 8] {
-      for (rows, columns, step, offset) in [(1, 1, 1, 0), (5, 7, 1, 1), (24, 96, 3, 0), (17, 131, 2, 3), (48, 400, 1, 2)] {
+      for (rows, columns, step, offset) in [
+        (1, 1, 1, 0), (5, 7, 1, 1), (24, 96, 3, 0), (17, 131, 2, 3), (48, 400, 1, 2),
+      ] {
         let halo = (kernelColumns - 1) * step
         var block = Block(
           rows: rows, columns: columns, reach: (kernelRows - 1, halo), offset: offset, &generator)
-        let weights = (0..<kernelRows * kernelColumns).map { _ in Float(Int.random(in: -4...4, using: &generator)) }
+        let weights = (0..<kernelRows * kernelColumns).map { _ in
+          Float(Int.random(in: -4...4, using: &generator))
+        }
         var packed: [Float] = []
         for s in 0..<kernelColumns {
           let column = (0..<kernelRows).map { weights[$0 * kernelColumns + s] }
@@ -63,7 +67,9 @@ import Testing
               var sum: Float = 0
               for r in 0..<kernelRows {
                 for s in 0..<kernelColumns {
-                  sum += block.input[offset + (y + r) * block.inputStride + x + s * step] * weights[r * kernelColumns + s]
+                  sum +=
+                    block.input[offset + (y + r) * block.inputStride + x + s * step]
+                    * weights[r * kernelColumns + s]
                 }
               }
               let expected = accumulate == 0 ? sum : 2 * sum
@@ -83,7 +89,8 @@ import Testing
     let kernels = Microkernels(set)
     var generator = SeededGenerator(seed: UInt64(size))
     for (rows, columns, step) in [(1, 1, 1), (9, 33, 3), (48, 200, 1)] {
-      var block = Block(rows: rows, columns: columns, reach: (size - 1, (size - 1) * step), offset: 1, &generator)
+      var block = Block(
+        rows: rows, columns: columns, reach: (size - 1, (size - 1) * step), offset: 1, &generator)
       var between = [Float](repeating: .nan, count: (rows + 8) * block.inputStride + 256)
       let original = block.input
       block.input.withUnsafeMutableBufferPointer { input in
@@ -92,7 +99,8 @@ import Testing
             var down = ConvolveBlock(
               input: input.baseAddress! + 1, inputStride: block.inputStride, weights: input.baseAddress!,
               kernelHeight: size, kernelWidth: size, tapStep: step, output: between.baseAddress!,
-              outputStride: block.inputStride, rows: rows, columns: columns + (size - 1) * step, accumulate: 0)
+              outputStride: block.inputStride, rows: rows, columns: columns + (size - 1) * step, accumulate: 0
+            )
             kernels.boxColumns(&down)
             var across = ConvolveBlock(
               input: between.baseAddress!, inputStride: block.inputStride, weights: input.baseAddress!,

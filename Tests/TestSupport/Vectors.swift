@@ -31,5 +31,6 @@ public struct Place: Decodable, Sendable {
 
 /// The root of the package.
 public func packageRoot(file: String = #filePath) -> URL {
-  URL(fileURLWithPath: file).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+  URL(fileURLWithPath: file).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
 }

@@ -47,7 +47,8 @@ func measure<In: TensorScalar, Out: TensorScalar>(
       }
     }
   }
-  let operations = 2 * Double(plan.stages[0].plans.reduce(0) { $0 + $1.operationsPerSample })
+  let operations =
+    2 * Double(plan.stages[0].plans.reduce(0) { $0 + $1.operationsPerSample })
     * Double(image.shape.count)
   report([
     ("filter", "\"\(name)\""), ("threads", "\(threads)"), ("ms", String(format: "%.3f", time)),
@@ -97,11 +98,15 @@ for size in [3, 5, 7, 11, 15, 31] {
 // The peers' own radii: OpenCV takes 3 sigma for 8-bit images and 4 sigma for float.
 for sigma in [1, 2, 10] {
   measure(
-    "rgb8 gaussian sigma \(sigma)", [KernelBank(gaussian(Double(sigma), 3 * sigma))], rgb, .uint8, to: UInt8.self)
+    "rgb8 gaussian sigma \(sigma)", [KernelBank(gaussian(Double(sigma), 3 * sigma))], rgb, .uint8,
+    to: UInt8.self)
   measure(
     "gray32f gaussian sigma \(sigma)", [KernelBank(gaussian(Double(sigma), 4 * sigma))], gray, .float32,
     to: Float.self)
 }
 let sobel = try! Kernel(rows: 3, columns: 3, coefficients: [-1, 0, 1, -2, 0, 2, -1, 0, 1])
 measure("gray32f sobel", [KernelBank(sobel)], gray, .float32, to: Float.self)
-measure("rgb8 box 15x15", [KernelBank(try! Kernel(rows: 15, columns: 15, coefficients: Array(repeating: 1 / 225, count: 225)))], rgb, .uint8, to: UInt8.self)
+measure(
+  "rgb8 box 15x15",
+  [KernelBank(try! Kernel(rows: 15, columns: 15, coefficients: Array(repeating: 1 / 225, count: 225)))], rgb,
+  .uint8, to: UInt8.self)

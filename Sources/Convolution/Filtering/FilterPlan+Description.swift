@@ -12,7 +12,8 @@ extension FilterPlan: CustomStringConvertible {
           + "same at the borders")
     }
     for (index, stage) in stages.enumerated() {
-      let combination = stage.combination == .single ? "" : ", \(stage.combination.rawValue) of \(stage.plans.count)"
+      let combination =
+        stage.combination == .single ? "" : ", \(stage.combination.rawValue) of \(stage.plans.count)"
       lines.append("step \(index + 1): \(stage.columns)x\(stage.rows) kernel\(combination)")
       for plan in stage.plans { lines.append("  \(plan)") }
     }
@@ -32,7 +33,8 @@ extension LinearPlan: CustomStringConvertible {
     switch method {
     case .direct: how = "direct on register tiles"
     case .separable:
-      how = terms.count == 1
+      how =
+        terms.count == 1
         ? "separable: two passes (rank 1)"
         : "low rank: \(terms.count) terms of two passes, by singular values"
     case .box: how = "box: running sums"

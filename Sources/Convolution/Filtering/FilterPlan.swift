@@ -44,9 +44,11 @@ public struct FilterPlan: Sendable {
       let none = Padding.Amount(0, 0)
       for bank in banks {
         output.height = try OutputSize.convolution(
-          input: output.height, window: Window(kernel: bank.rows), padding: none).size
+          input: output.height, window: Window(kernel: bank.rows), padding: none
+        ).size
         output.width = try OutputSize.convolution(
-          input: output.width, window: Window(kernel: bank.columns), padding: none).size
+          input: output.width, window: Window(kernel: bank.columns), padding: none
+        ).size
       }
     }
     let budget: Double

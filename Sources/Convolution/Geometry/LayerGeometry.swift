@@ -59,7 +59,9 @@ public struct LayerGeometry: Sendable, Equatable {
     }
     let channels = input[0]
     let outChannels = options.kind == .pooling ? channels : options.outChannels ?? channels
-    for (name, value) in [("channels", channels), ("output channels", outChannels), ("groups", options.groups)] {
+    for (name, value) in [
+      ("channels", channels), ("output channels", outChannels), ("groups", options.groups),
+    ] {
       guard (1...1 << 24).contains(value) else { throw .outOfRange(name, value, "from 1 to \(1 << 24)") }
     }
     guard channels % options.groups == 0, outChannels % options.groups == 0 else {

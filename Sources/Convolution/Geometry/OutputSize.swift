@@ -56,7 +56,9 @@ public enum OutputSize {
       throw .outOfRange("output padding", outputPadding, "from 0 to below the greater of stride and dilation")
     }
     let (scaled, overflow) = (input - 1).multipliedReportingOverflow(by: stride)
-    guard !overflow, scaled <= limit else { throw .outOfRange("stride", stride, "small enough for an output below 2^31") }
+    guard !overflow, scaled <= limit else {
+      throw .outOfRange("stride", stride, "small enough for an output below 2^31")
+    }
     let size = scaled - padding.begin - padding.end + dilation * (kernel - 1) + outputPadding + 1
     guard size >= 1 else {
       let missing = 1 - size

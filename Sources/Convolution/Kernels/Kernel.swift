@@ -139,7 +139,8 @@ public enum KernelError: Error, Equatable, CustomStringConvertible {
     case .wrongCount(let rows, let columns, let count):
       return "a \(columns)x\(rows) kernel has \(rows * columns) coefficients, but \(count) are given"
     case .notFinite(let row, let column, let value):
-      return "the coefficient in row \(row + 1), column \(column + 1) is \(value); coefficients must be finite"
+      return
+        "the coefficient in row \(row + 1), column \(column + 1) is \(value); coefficients must be finite"
     case .anchorOutside(let anchor, let rows, let columns):
       return "the anchor \(anchor.column),\(anchor.row) lies outside the \(columns)x\(rows) kernel; "
         + "it is given as x,y from 0,0 to \(columns - 1),\(rows - 1)"

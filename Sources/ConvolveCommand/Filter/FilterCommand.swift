@@ -4,7 +4,8 @@ import Convolve
 struct FilterCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "filter",
-    abstract: "Filter photographs: true convolution (kernels given as numbers are flipped; --correlate is not).",
+    abstract:
+      "Filter photographs: true convolution (kernels given as numbers are flipped; --correlate is not).",
     discussion: """
       Named kernels are defined by their effect, flipped or not: sobel-x is positive where brightness grows
       to the right. Several --kernel make a chain. `convolve kernels` lists them.
@@ -32,7 +33,7 @@ struct FilterCommand: ParsableCommand {
     name: .shortAndLong, parsing: .unconditionalSingleValue,
     help: "A name with parameters, numbers, @file, or - for standard input. Repeat it for a chain.",
     completion: .list(KernelCatalogue.entries.map(\.name)))
-  var kernel: [String]
+  var kernel: [String] = []
 
   @Option(
     name: .shortAndLong, help: "The file to write, - for standard output.", completion: .file())

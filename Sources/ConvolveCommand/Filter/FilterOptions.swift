@@ -5,17 +5,25 @@ import Convolve
 struct FilterOptions: ParsableArguments {
   @Flag(help: "Cross-correlation: kernels given as numbers are not flipped.")
   var correlate = false
-  @Option(help: "How coefficients given as numbers are scaled: auto (divided by their sum if none is negative), sum, zero-sum, none.")
+  @Option(
+    help:
+      "How coefficients given as numbers are scaled: auto (divided by their sum if none is negative), sum, zero-sum, none."
+  )
   var normalize: KernelSpecification.Normalization = .auto
   @Option(
     parsing: .unconditional,
     help: "Added to every result, in the input's units (0 to 255 for 8 bits).")
   var bias = 0.0
-  @Option(help: "What results become: auto, clamp, abs, minmax, signed (blue-white-red) or raw (float32 .npy).")
+  @Option(
+    help: "What results become: auto, clamp, abs, minmax, signed (blue-white-red) or raw (float32 .npy).")
   var range: FilterRequest.Range = .auto
-  @Option(help: "Beyond the edges: reflect, symmetric, replicate, circular, zeros, constant:V, or valid (no output there).")
+  @Option(
+    help:
+      "Beyond the edges: reflect, symmetric, replicate, circular, zeros, constant:V, or valid (no output there)."
+  )
   var border = "reflect"
-  @Option(help: ArgumentHelp("The kernel's place of the output pixel (default: the middle).", valueName: "x,y"))
+  @Option(
+    help: ArgumentHelp("The kernel's place of the output pixel (default: the middle).", valueName: "x,y"))
   var anchor: String?
   @Option(help: "all, luma (the result is grey), or some of r,g,b.")
   var channels = "all"

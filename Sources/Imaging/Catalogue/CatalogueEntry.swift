@@ -21,7 +21,10 @@ public struct CatalogueEntry: Sendable {
     /// Whether only whole numbers make sense.
     public let isWhole: Bool
 
-    init(_ name: String, _ standard: Double?, _ range: ClosedRange<Double>, _ meaning: String, whole: Bool = false) {
+    init(
+      _ name: String, _ standard: Double?, _ range: ClosedRange<Double>, _ meaning: String,
+      whole: Bool = false
+    ) {
       self.name = name
       self.standard = standard
       self.range = range
@@ -75,7 +78,10 @@ public enum KernelSpecificationError: Error, Equatable, CustomStringConvertible 
   case zeroSum
   case file(String)
 
-  public var description: String {
+  /// One line.
+  public var description: String { printable(message) }
+
+  private var message: String {
     switch self {
     case .empty: return "an empty kernel; `convolve kernels` lists those with names"
     case .unknownName(let name, let similar):

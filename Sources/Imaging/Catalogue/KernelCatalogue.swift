@@ -39,7 +39,8 @@ public enum KernelCatalogue {
     ) { _ throws(KernelSpecificationError) in try bank(1, 1, [1]) },
     CatalogueEntry(
       "box", "the mean of a square", formula: "1 / (2 radius + 1)^2",
-      source: "R. C. Gonzalez, R. E. Woods, Digital Image Processing, 3.5.1", [radius(1, "pixels either side")]
+      source: "R. C. Gonzalez, R. E. Woods, Digital Image Processing, 3.5.1",
+      [radius(1, "pixels either side")]
     ) { p throws(KernelSpecificationError) in
       let size = 2 * Int(p[0]) + 1
       return try bank(size, size, [Double](repeating: 1 / Double(size * size), count: size * size))
@@ -238,7 +239,8 @@ public enum KernelCatalogue {
     },
     CatalogueEntry(
       "gabor", "stripes of one width and direction",
-      formula: "exp(-(u^2 + gamma^2 v^2) / (2 sigma^2)) cos(2 pi u / wavelength + psi), (u, v) turned by theta",
+      formula:
+        "exp(-(u^2 + gamma^2 v^2) / (2 sigma^2)) cos(2 pi u / wavelength + psi), (u, v) turned by theta",
       source: "D. Gabor, Theory of communication, 1946; J. G. Daugman, 1985",
       [
         CatalogueEntry.Parameter("sigma", 3, 0.3...150, "deviation of the envelope in pixels"),

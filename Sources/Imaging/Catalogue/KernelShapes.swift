@@ -28,7 +28,9 @@ func kernel(
   }
 }
 
-func bank(_ rows: Int, _ columns: Int, _ coefficients: [Double]) throws(KernelSpecificationError) -> KernelBank {
+func bank(_ rows: Int, _ columns: Int, _ coefficients: [Double]) throws(KernelSpecificationError)
+  -> KernelBank
+{
   KernelBank(try kernel(rows, columns, coefficients))
 }
 

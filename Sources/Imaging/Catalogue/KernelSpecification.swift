@@ -146,7 +146,8 @@ public struct KernelSpecification: Sendable {
       guard pair.count == 2 else {
         throw .malformed(
           "\"\(part)\": write parameters of \(entry.name) as name=value"
-            + (entry.parameters.first.map { ", as in \(entry.name):\($0.name)=\(short($0.standard ?? 1))" } ?? ""))
+            + (entry.parameters.first.map { ", as in \(entry.name):\($0.name)=\(short($0.standard ?? 1))" }
+              ?? ""))
       }
       guard let value = Double(pair[1]), value.isFinite else { throw .notANumber(pair[1], near: text) }
       values[pair[0].lowercased()] = value

@@ -94,7 +94,8 @@ func encodeJPEG(_ image: Image, _ options: Image.EncodingOptions) throws(ImageEr
   let status = image.withUnsafeBytes {
     tjCompress2(
       encoder, $0.assumingMemoryBound(to: UInt8.self), Int32(image.width), Int32(image.layout.samplesPerRow),
-      Int32(image.height), (isGray ? TJPF_GRAY : TJPF_RGB).rawValue, &data, &size, Int32(subsampling.rawValue),
+      Int32(image.height), (isGray ? TJPF_GRAY : TJPF_RGB).rawValue, &data, &size,
+      Int32(subsampling.rawValue),
       Int32(options.quality), TJFLAG_ACCURATEDCT)
   }
   guard status == 0, let data else { throw .cannotEncode(.jpeg, detail: jpegMessage(encoder)) }

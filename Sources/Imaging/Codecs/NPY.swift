@@ -23,7 +23,8 @@ func decodeNPY(_ bytes: [UInt8], limits: DecodingLimits) throws(ImageError) -> I
   case "<f8": stored = 8
   default:
     throw .unsupported(
-      .npy, detail: "its samples are \(header.type); uint8, uint16, float32 and float64, little-endian, are read")
+      .npy,
+      detail: "its samples are \(header.type); uint8, uint16, float32 and float64, little-endian, are read")
   }
   try limits.check(width: width, height: height, channels: channels, bytesPerSample: stored)
   let shape: Shape = [height, width, channels]
@@ -72,7 +73,8 @@ struct NPYHeader {
     let text = String(decoding: bytes[start..<start + length], as: UTF8.self)
     func value(_ key: String) throws(ImageError) -> Substring {
       for quote in ["'", "\""] {
-        let pieces = text.split(separator: "\(quote)\(key)\(quote):", maxSplits: 1, omittingEmptySubsequences: false)
+        let pieces = text.split(
+          separator: "\(quote)\(key)\(quote):", maxSplits: 1, omittingEmptySubsequences: false)
         if pieces.count == 2 { return pieces[1].drop { $0 == " " } }
       }
       throw .corrupt(.npy, detail: "its header has no \(key)")

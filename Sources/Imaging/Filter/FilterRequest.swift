@@ -67,7 +67,8 @@ public enum FilterError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .noSuchChannel(let channel, let channels):
       let names = ["red", "green", "blue"]
-      return "there is no \(names[channel]) channel in an image of \(channels == 1 ? "grey" : "\(channels) channels"); "
+      return
+        "there is no \(names[channel]) channel in an image of \(channels == 1 ? "grey" : "\(channels) channels"); "
         + "use --channels all"
     case .kernelLargerThanImage(let kernel, let image):
       return "the kernels reach over \(kernel) pixels, so an image of \(image) has no valid output; "
