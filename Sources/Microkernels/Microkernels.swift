@@ -49,7 +49,7 @@ public struct Microkernels: Sendable {
     }
   }
 
-  /// Sums of `kernelWidth` taps along each row of a block. Overwrites the input.
+  /// Sums of `kernelWidth` taps along each row of a block.
   public func boxRows(
     _ block: UnsafePointer<ConvolveBlock>
   ) {
@@ -95,17 +95,26 @@ public struct Microkernels: Sendable {
   }
 
   /// source * scale + bias, rounded to nearest (ties to even) and clamped to 0 ... 255; NaN becomes 0.
+  /// Streaming goes around the caches; ``fence()`` must follow.
   public func narrow(
     _ source: UnsafePointer<Float>, _ destination: UnsafeMutablePointer<UInt8>, count: Int,
-    scale: Float, bias: Float
+    scale: Float, bias: Float, streaming: Bool
   ) {
     switch instructionSet {
     #if arch(x86_64)
-      case .avx512: MicrokernelsAVX512.narrow(source, destination, count: count, scale: scale, bias: bias)
-      case .avx2: MicrokernelsAVX2.narrow(source, destination, count: count, scale: scale, bias: bias)
-      case .baseline: MicrokernelsBaseline.narrow(source, destination, count: count, scale: scale, bias: bias)
+      case .avx512:
+        MicrokernelsAVX512.narrow(
+          source, destination, count: count, scale: scale, bias: bias, streaming: streaming)
+      case .avx2:
+        MicrokernelsAVX2.narrow(
+          source, destination, count: count, scale: scale, bias: bias, streaming: streaming)
+      case .baseline:
+        MicrokernelsBaseline.narrow(
+          source, destination, count: count, scale: scale, bias: bias, streaming: streaming)
     #else
-      default: MicrokernelsBaseline.narrow(source, destination, count: count, scale: scale, bias: bias)
+      default:
+        MicrokernelsBaseline.narrow(
+          source, destination, count: count, scale: scale, bias: bias, streaming: streaming)
     #endif
     }
   }
@@ -126,18 +135,26 @@ public struct Microkernels: Sendable {
     }
   }
 
-  /// source * scale + bias, around the caches where the destination is aligned; ``fence()`` must follow.
+  /// source * scale + bias. Streaming goes around the caches; ``fence()`` must follow.
   public func emit(
     _ source: UnsafePointer<Float>, _ destination: UnsafeMutablePointer<Float>, count: Int,
-    scale: Float, bias: Float
+    scale: Float, bias: Float, streaming: Bool
   ) {
     switch instructionSet {
     #if arch(x86_64)
-      case .avx512: MicrokernelsAVX512.emit(source, destination, count: count, scale: scale, bias: bias)
-      case .avx2: MicrokernelsAVX2.emit(source, destination, count: count, scale: scale, bias: bias)
-      case .baseline: MicrokernelsBaseline.emit(source, destination, count: count, scale: scale, bias: bias)
+      case .avx512:
+        MicrokernelsAVX512.emit(
+          source, destination, count: count, scale: scale, bias: bias, streaming: streaming)
+      case .avx2:
+        MicrokernelsAVX2.emit(
+          source, destination, count: count, scale: scale, bias: bias, streaming: streaming)
+      case .baseline:
+        MicrokernelsBaseline.emit(
+          source, destination, count: count, scale: scale, bias: bias, streaming: streaming)
     #else
-      default: MicrokernelsBaseline.emit(source, destination, count: count, scale: scale, bias: bias)
+      default:
+        MicrokernelsBaseline.emit(
+          source, destination, count: count, scale: scale, bias: bias, streaming: streaming)
     #endif
     }
   }
@@ -187,6 +204,11 @@ public struct Microkernels: Sendable {
     }
   }
 
-  /// Orders ``emit(_:_:count:scale:bias:)``'s stores before what follows.
+  /// Asks for `byteCount` bytes to be brought into the second-level cache.
+  public func prefetch(_ address: UnsafeRawPointer, byteCount: Int) {
+    MicrokernelsBaseline.prefetch(address, byteCount: byteCount)
+  }
+
+  /// Orders streaming stores before what follows.
   public func fence() { convolve_stream_fence() }
 }

@@ -46,46 +46,67 @@ public func boxColumns(_ block: UnsafePointer<ConvolveBlock>) {
 
 /// output[y, x] = sum over s < kernelWidth of input[y, x + s * tapStep].
 ///
-/// Sums of 1, 2, 4, 8 ... neighbours are built by doubling, and those that make up kernelWidth are added:
-/// about 2 log2(kernelWidth) additions. Overwrites the input block.
+/// First the sums of `tapsTogether` neighbours, then the sums of as many groups as fit and of the taps that
+/// are left: 5 + 3 additions for a width of 15.
 @inline(never)
 public func boxRows(_ block: UnsafePointer<ConvolveBlock>) {
   let b = block.pointee
-  let reach = b.columns &+ (b.kernelWidth &- 1) &* b.tapStep
+  let groups = b.kernelWidth / b.tapsTogether
+  let grouped = groups &* b.tapsTogether
+  let groupStep = b.tapsTogether &* b.tapStep
   var y = 0
   while y < b.rows {
-    let sums = UnsafeMutablePointer(mutating: b.input + y &* b.inputStride)
+    let input = b.input + y &* b.inputStride
     let output = b.output + y &* b.outputStride
-    var width = 1  // sums[x] holds the sum of `width` taps from x
-    var taken = 0  // output[x] holds the sum of `taken` taps from x
-    while true {
-      if b.kernelWidth & width != 0 {
-        addShifted(output, sums + taken &* b.tapStep, b.columns, replacing: taken == 0)
-        taken = taken &+ width
-        if taken == b.kernelWidth { break }
-      }
-      addShifted(sums, sums + width &* b.tapStep, reach &- width &* b.tapStep, replacing: false)
-      width = 2 &* width
+    sumTaps(input, b.tapStep, b.tapsTogether, nil, 0, output, b.columns &+ (groups &- 1) &* groupStep)
+    if groups > 1 || grouped < b.kernelWidth {
+      // In ascending order, a sum overwrites only what no later one reads.
+      sumTaps(
+        output, groupStep, groups, input + grouped &* b.tapStep, b.kernelWidth &- grouped, output, b.columns,
+        b.tapStep)
     }
     y = y &+ 1
   }
 }
 
-/// sums[x] += source[x]; in ascending order, so the source may be the sums' own right-hand side.
+/// output[x] = sum over i < taps of source[x + i * step], and over i < restTaps of rest[x + i * restStep].
 @inline(__always)
-func addShifted(
-  _ sums: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int, replacing: Bool
+func sumTaps(
+  _ source: UnsafePointer<Float>, _ step: Int, _ taps: Int, _ rest: UnsafePointer<Float>?, _ restTaps: Int,
+  _ output: UnsafeMutablePointer<Float>, _ count: Int, _ restStep: Int = 0
 ) {
   var x = 0
-  if replacing {
-    while x < count {
-      store(load(source + x), sums + x)
-      x = x &+ lanes
+  while x < count {
+    var p = source + x
+    var s0 = load(p)
+    var s1 = load(p + lanes)
+    var s2 = load(p + 2 &* lanes)
+    var s3 = load(p + 3 &* lanes)
+    var i = 1
+    while i < taps {
+      p += step
+      s0 += load(p)
+      s1 += load(p + lanes)
+      s2 += load(p + 2 &* lanes)
+      s3 += load(p + 3 &* lanes)
+      i = i &+ 1
     }
-  } else {
-    while x < count {
-      store(load(sums + x) + load(source + x), sums + x)
-      x = x &+ lanes
+    if let rest {
+      var p = rest + x
+      var i = 0
+      while i < restTaps {
+        s0 += load(p)
+        s1 += load(p + lanes)
+        s2 += load(p + 2 &* lanes)
+        s3 += load(p + 3 &* lanes)
+        p += restStep
+        i = i &+ 1
+      }
     }
+    store(s0, output + x)
+    store(s1, output + x + lanes)
+    store(s2, output + x + 2 &* lanes)
+    store(s3, output + x + 3 &* lanes)
+    x = x &+ 4 &* lanes
   }
 }

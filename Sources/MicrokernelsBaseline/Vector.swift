@@ -9,22 +9,16 @@ import CIntrinsics
 #if AVX512
   typealias Vector = SIMD16<Float>
   typealias IntVector = SIMD16<Int32>
-  typealias ByteVector = SIMD16<UInt8>
-  typealias ShortVector = SIMD16<UInt16>
   @inline(__always) var lanes: Int { 16 }
   @inline(__always) var accumulators: Int { 24 }  // of 32 registers
 #elseif AVX2
   typealias Vector = SIMD8<Float>
   typealias IntVector = SIMD8<Int32>
-  typealias ByteVector = SIMD8<UInt8>
-  typealias ShortVector = SIMD8<UInt16>
   @inline(__always) var lanes: Int { 8 }
   @inline(__always) var accumulators: Int { 12 }  // of 16 registers
 #else
   typealias Vector = SIMD4<Float>
   typealias IntVector = SIMD4<Int32>
-  typealias ByteVector = SIMD4<UInt8>
-  typealias ShortVector = SIMD4<UInt16>
   @inline(__always) var lanes: Int { 4 }
   #if arch(arm64)
     @inline(__always) var accumulators: Int { 24 }  // of 32 registers
@@ -85,6 +79,30 @@ func maximum(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a
 /// The lesser of each pair of lanes; `b` where either is NaN.
 @inline(__always)
 func minimum(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .< b) }
+
+/// Reads one vector of 8-bit integers as floats.
+@inline(__always)
+func loadFloats(_ p: UnsafePointer<UInt8>) -> Vector {
+  #if AVX512
+    return convolve_load_bytes_f32x16(p)
+  #elseif AVX2
+    return convolve_load_bytes_f32x8(p)
+  #else
+    return convolve_load_bytes_f32x4(p)
+  #endif
+}
+
+/// Reads one vector of 16-bit integers as floats.
+@inline(__always)
+func loadFloats(_ p: UnsafePointer<UInt16>) -> Vector {
+  #if AVX512
+    return convolve_load_shorts_f32x16(p)
+  #elseif AVX2
+    return convolve_load_shorts_f32x8(p)
+  #else
+    return convolve_load_shorts_f32x4(p)
+  #endif
+}
 
 /// Writes the low byte of each lane.
 @inline(__always)

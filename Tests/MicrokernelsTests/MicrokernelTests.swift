@@ -57,7 +57,7 @@ import Testing
                   input: input.baseAddress! + offset, inputStride: block.inputStride,
                   weights: packed.baseAddress!, kernelHeight: kernelRows, kernelWidth: kernelColumns,
                   tapStep: step, output: output.baseAddress! + offset, outputStride: block.outputStride,
-                  rows: rows, columns: columns, accumulate: accumulate)
+                  rows: rows, columns: columns, accumulate: accumulate, tapsTogether: 1)
                 kernels.correlate(&call)
               }
             }
@@ -88,7 +88,9 @@ import Testing
   func boxSumsAreExact(set: InstructionSet, size: Int) {
     let kernels = Microkernels(set)
     var generator = SeededGenerator(seed: UInt64(size))
-    for (rows, columns, step) in [(1, 1, 1), (9, 33, 3), (48, 200, 1)] {
+    for (rows, columns, step, together) in [
+      (1, 1, 1, size), (9, 33, 3, (size + 1) / 2), (48, 200, 1, min(3, size)),
+    ] {
       var block = Block(
         rows: rows, columns: columns, reach: (size - 1, (size - 1) * step), offset: 1, &generator)
       var between = [Float](repeating: .nan, count: (rows + 8) * block.inputStride + 256)
@@ -99,13 +101,15 @@ import Testing
             var down = ConvolveBlock(
               input: input.baseAddress! + 1, inputStride: block.inputStride, weights: input.baseAddress!,
               kernelHeight: size, kernelWidth: size, tapStep: step, output: between.baseAddress!,
-              outputStride: block.inputStride, rows: rows, columns: columns + (size - 1) * step, accumulate: 0
-            )
+              outputStride: block.inputStride, rows: rows, columns: columns + (size - 1) * step,
+              accumulate: 0,
+              tapsTogether: 1)
             kernels.boxColumns(&down)
             var across = ConvolveBlock(
               input: between.baseAddress!, inputStride: block.inputStride, weights: input.baseAddress!,
               kernelHeight: size, kernelWidth: size, tapStep: step, output: output.baseAddress!,
-              outputStride: block.outputStride, rows: rows, columns: columns, accumulate: 0)
+              outputStride: block.outputStride, rows: rows, columns: columns, accumulate: 0,
+              tapsTogether: together)
             kernels.boxRows(&across)
           }
         }
@@ -136,7 +140,8 @@ import Testing
       var narrowedShorts = [UInt16](repeating: 0xAAAA, count: count + 1)
       kernels.widen(bytes, &floats, count: count)
       #expect(floats[..<count].elementsEqual(bytes.map { Float($0) }))
-      kernels.narrow(floats, &narrowed, count: count, scale: 1, bias: 0)
+      kernels.narrow(floats, &narrowed, count: count, scale: 1, bias: 0, streaming: count % 2 == 0)
+      kernels.fence()
       #expect(narrowed[..<count].elementsEqual(bytes))
       #expect(narrowed[count] == 0xAA, "wrote beyond the end")
       kernels.widen(shorts, &floats, count: count)
@@ -148,7 +153,7 @@ import Testing
     let edges: [Float] = [0.5, 1.5, 2.5, -0.5, -7, 254.5, 255.4, 256, 1e30, .infinity, -.infinity, .nan]
     var source = edges + [Float](repeating: 0, count: 32)
     var narrowed = [UInt8](repeating: 9, count: edges.count)
-    kernels.narrow(source, &narrowed, count: edges.count, scale: 1, bias: 0)
+    kernels.narrow(source, &narrowed, count: edges.count, scale: 1, bias: 0, streaming: false)
     #expect(narrowed == [0, 2, 2, 0, 0, 254, 255, 255, 255, 255, 0, 0])
     source = [3, 4, -6, 8] + [Float](repeating: 0, count: 32)
     kernels.hypotenuse(&source, [4, 3, 8, -6] + [Float](repeating: 0, count: 32), count: 4)
@@ -164,7 +169,7 @@ import Testing
     for offset in 0..<17 {
       var output = [Float](repeating: -1, count: 200)
       output.withUnsafeMutableBufferPointer {
-        kernels.emit(source, $0.baseAddress! + offset, count: 150, scale: 2, bias: 1)
+        kernels.emit(source, $0.baseAddress! + offset, count: 150, scale: 2, bias: 1, streaming: offset != 3)
       }
       kernels.fence()
       #expect(output[offset..<offset + 150].elementsEqual(source[..<150].map { 2 * $0 + 1 }))

@@ -1,9 +1,10 @@
-// Image filters on a 3840x2160 image: one JSON line a case. usage: filters [THREADS] [SECONDS PER CASE]
+// Image filters on a 3840x2160 image: one JSON line a case. usage: filters [THREADS] [SECONDS PER CASE] [ONLY NAMES WITH]
 import Convolve
 import Foundation
 
 let threads = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1])! : 2
 let budget = CommandLine.arguments.count > 2 ? Double(CommandLine.arguments[2])! : 1
+let only = CommandLine.arguments.count > 3 ? CommandLine.arguments[3] : ""
 let pool = ThreadPool(threads: threads)
 let (height, width) = (2160, 3840)
 var generator = SeededGenerator(seed: 0)
@@ -35,6 +36,7 @@ func report(_ fields: [(String, String)]) {
 func measure<In: TensorScalar, Out: TensorScalar>(
   _ name: String, _ banks: [KernelBank], _ image: Tensor<In>, _ type: SampleType, to output: Out.Type
 ) {
+  guard only.isEmpty || name.contains(only) else { return }
   let layout = SampleLayout(
     height: height, width: width, channels: image.shape[2], type: type)
   let precision: FilterPlan.Precision = type == .uint8 ? .truncation(0.45 / 255) : .exact

@@ -27,6 +27,8 @@ typedef struct {
   intptr_t columns;
   /// Nonzero: add to what the output holds instead of replacing it.
   intptr_t accumulate;
+  /// Box sums along rows: the taps that are summed first, 1 to `kernelWidth`; groups of them are summed next.
+  intptr_t tapsTogether;
 } ConvolveBlock;
 
 /// The tallest register tile, and the widest last tile of a row, on any ISA.
@@ -53,11 +55,21 @@ typedef uint16_t convolve_u16x4 __attribute__((vector_size(8)));
 typedef uint16_t convolve_u16x8 __attribute__((vector_size(16)));
 typedef uint16_t convolve_u16x16 __attribute__((vector_size(32)));
 
-// The square root, and the low bytes or halves of 32-bit integers written to any address: Swift's own
-// spellings become scalar code.
+// The square root, 8- and 16-bit integers read as floats, and the low bytes or halves of 32-bit integers
+// written, at any address: Swift's own spellings become scalar code.
 #define CONVOLVE_VECTOR_OPERATIONS(n)                                                                     \
   static inline convolve_f32x##n convolve_sqrt_f32x##n(convolve_f32x##n x) {                              \
     return __builtin_elementwise_sqrt(x);                                                                 \
+  }                                                                                                       \
+  static inline convolve_f32x##n convolve_load_bytes_f32x##n(const uint8_t *_Nonnull p) {                  \
+    convolve_u8x##n bytes;                                                                                \
+    __builtin_memcpy(&bytes, p, sizeof bytes);                                                            \
+    return __builtin_convertvector(bytes, convolve_f32x##n);                                              \
+  }                                                                                                       \
+  static inline convolve_f32x##n convolve_load_shorts_f32x##n(const uint16_t *_Nonnull p) {                \
+    convolve_u16x##n shorts;                                                                              \
+    __builtin_memcpy(&shorts, p, sizeof shorts);                                                          \
+    return __builtin_convertvector(shorts, convolve_f32x##n);                                             \
   }                                                                                                       \
   static inline void convolve_store_bytes_i32x##n(uint8_t *_Nonnull p, convolve_i32x##n x) {              \
     convolve_u8x##n bytes = __builtin_convertvector(x, convolve_u8x##n);                                  \
@@ -92,6 +104,32 @@ static inline void convolve_stream_f32x16(float *_Nonnull p, convolve_f32x16 x) 
   __builtin_nontemporal_store(x, (convolve_f32x16 *)p);
 }
 #endif
+
+#if defined(__AVX512F__)
+typedef uint8_t convolve_u8x32 __attribute__((vector_size(32)));
+typedef uint8_t convolve_u8x64 __attribute__((vector_size(64)));
+
+/// The low bytes of four vectors, one whole cache line: smaller pieces would be written to memory one by one.
+static inline void convolve_stream_bytes_i32x16(uint8_t *_Nonnull p, convolve_i32x16 a, convolve_i32x16 b,
+                                                convolve_i32x16 c, convolve_i32x16 d) {
+#define CONVOLVE_BYTES(x) __builtin_convertvector(x, convolve_u8x16)
+#define CONVOLVE_0_TO_15 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+#define CONVOLVE_16_TO_31 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+#define CONVOLVE_32_TO_63                                                                                   \
+  32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57,   \
+      58, 59, 60, 61, 62, 63
+  convolve_u8x32 low = __builtin_shufflevector(CONVOLVE_BYTES(a), CONVOLVE_BYTES(b), CONVOLVE_0_TO_15,
+                                               CONVOLVE_16_TO_31);
+  convolve_u8x32 high = __builtin_shufflevector(CONVOLVE_BYTES(c), CONVOLVE_BYTES(d), CONVOLVE_0_TO_15,
+                                                CONVOLVE_16_TO_31);
+  convolve_u8x64 all =
+      __builtin_shufflevector(low, high, CONVOLVE_0_TO_15, CONVOLVE_16_TO_31, CONVOLVE_32_TO_63);
+  __builtin_nontemporal_store(all, (convolve_u8x64 *)p);
+}
+#endif
+
+/// Asks for the cache line at an address, which need not be mapped, to be brought into the second-level cache.
+static inline void convolve_prefetch(const void *_Nonnull p) { __builtin_prefetch(p, 0, 2); }
 
 /// Orders streaming stores before what follows; needed once after a run of them.
 static inline void convolve_stream_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST);

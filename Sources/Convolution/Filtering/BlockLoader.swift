@@ -2,22 +2,47 @@ import Microkernels
 
 /// Reads a block of an image, as far beyond its edges as a kernel reaches, into float32 rows.
 struct BlockLoader {
-  let base: UnsafeRawPointer
-  let layout: SampleLayout
-  let border: PaddingMode
-  let microkernels: Microkernels
+  private let base: UnsafeRawPointer
+  private let layout: SampleLayout
+  private let border: PaddingMode
+  private let microkernels: Microkernels
+  /// What is loaded of every row; it may reach beyond the image.
+  private let pixels: Range<Int>
+  /// The pixels of it that lie in the image.
+  private let inside: Range<Int>
+  /// Those that do not, left and right, and the columns that stand there.
+  private let outside: [(pixels: Range<Int>, columns: [Int?])]
 
-  /// Rows and pixels may lie outside the image; row r goes to `destination + r * stride`.
-  func load(
-    rows: Range<Int>, pixels: Range<Int>, into destination: UnsafeMutablePointer<Float>, stride: Int
+  init(
+    base: UnsafeRawPointer, layout: SampleLayout, pixels: Range<Int>, border: PaddingMode,
+    microkernels: Microkernels
   ) {
-    let channels = layout.channels
-    // Left of the image, inside it, and right of it; any of the three may be empty.
+    self.base = base
+    self.layout = layout
+    self.border = border
+    self.microkernels = microkernels
+    self.pixels = pixels
     let start = min(max(0, pixels.lowerBound), pixels.upperBound)
     let end = max(start, min(layout.width, pixels.upperBound))
-    let inside = start..<end
-    let outside = [pixels.lowerBound..<start, end..<pixels.upperBound].filter { !$0.isEmpty }
-    let sources = outside.map { $0.map { border.sourceIndex($0, count: layout.width) } }
+    inside = start..<end
+    outside = [pixels.lowerBound..<start, end..<pixels.upperBound].filter { !$0.isEmpty }
+      .map { range in (range, range.map { border.sourceIndex($0, count: layout.width) }) }
+  }
+
+  /// Asks for rows that will be loaded soon. A block's rows lie far apart in memory, which the processor's own
+  /// prefetching does not follow.
+  func prefetch(rows: Range<Int>) {
+    guard !inside.isEmpty else { return }
+    let byteCount = inside.count * layout.channels * layout.type.byteCount
+    for y in rows.clamped(to: 0..<layout.height) {
+      let offset = (y * layout.width + inside.lowerBound) * layout.channels * layout.type.byteCount
+      microkernels.prefetch(base + offset, byteCount: byteCount)
+    }
+  }
+
+  /// Rows may lie outside the image too; the first goes to `destination`, each next one `stride` further.
+  func load(rows: Range<Int>, into destination: UnsafeMutablePointer<Float>, stride: Int) {
+    let channels = layout.channels
     let fill = Float(border.fillValue)
     for y in rows {
       let out = destination + (y - rows.lowerBound) * stride
@@ -30,7 +55,7 @@ struct BlockLoader {
           row: row, from: inside.lowerBound, count: inside.count,
           to: out + (inside.lowerBound - pixels.lowerBound) * channels)
       }
-      for (range, columns) in zip(outside, sources) {
+      for (range, columns) in outside {
         var target = out + (range.lowerBound - pixels.lowerBound) * channels
         for column in columns {
           if let column {

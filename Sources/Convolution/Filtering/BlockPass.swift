@@ -22,7 +22,7 @@ struct BlockPass {
     }
   }
 
-  /// Sums a box of the given size; `between` holds the sums of its columns and is overwritten.
+  /// Sums a box of the given size; `between` gets the sums of its columns.
   func box(
     _ input: UnsafePointer<Float>, size: (rows: Int, columns: Int),
     between: UnsafeMutablePointer<Float>, into output: UnsafeMutablePointer<Float>
@@ -30,6 +30,7 @@ struct BlockPass {
     var sums = block(input, input, size, columns + (size.columns - 1) * tapStep, between)
     microkernels.boxColumns(&sums)
     var result = block(between, between, size, columns, output)
+    result.tapsTogether = LinearPlan.boxTapsTogether(size.columns)
     microkernels.boxRows(&result)
   }
 
@@ -40,7 +41,7 @@ struct BlockPass {
     ConvolveBlock(
       input: input, inputStride: stride, weights: weights, kernelHeight: size.rows,
       kernelWidth: size.columns, tapStep: tapStep, output: output, outputStride: stride, rows: rows,
-      columns: columns, accumulate: 0)
+      columns: columns, accumulate: 0, tapsTogether: 1)
   }
 }
 

@@ -1,33 +1,63 @@
 import CIntrinsics
 
-/// How an output is cut into blocks: one block is one piece of work, with all it touches in the second-level
-/// cache. The cut depends on the problem alone, never on the number of threads, and so do the results.
+/// How an output is cut into blocks, and a block into groups of rows that are loaded, filtered and stored
+/// together. The cut depends on the problem alone, never on the number of threads, and so do the results.
+///
+/// Where arithmetic takes the time, a block is tall: tiles go down it, and each input row stays in the
+/// first-level cache for all the output rows that it feeds. Where memory takes the time, a block is as wide as
+/// the image, because memory is read fastest in long runs, and goes down in thin groups that stay in the
+/// second-level cache.
 struct FilterBlocks: Sendable {
   let rowsPerBlock: Int
   let pixelsPerBlock: Int
   let blocksDown: Int
   let blocksAcross: Int
+  let rowsTogether: Int
 
-  /// Whole tiles of every height from 1 to 8 rows.
-  static let tallestBlock = 48
-  private static let shortBlock = 24
-  /// About this many samples side by side.
-  private static let samplesAcross = 1152
-  /// A block's buffers beyond this many floats would leave a second-level cache of 1 MiB.
+  /// The most rows that a running sum goes down before it starts anew.
+  static let longestSum = 48
+
+  /// Buffers beyond this many floats would leave a second-level cache of 1 MiB.
   private static let mostFloats = 192 << 10
+  private static let samplesAcross = 1152
+  private static let firstLevelFloats = 11 << 10
+  private static let tall = 48
+  /// A tall block whose kernel is so large that its buffers would leave the cache.
+  private static let lessTall = 24
 
-  init(height: Int, width: Int, channels: Int, kernelRows: Int, kernelColumns: Int) {
-    let samples = width * channels
-    let across = max(1, (samples + Self.samplesAcross / 2) / Self.samplesAcross)
-    // Whole pixels, and whole tiles of the widths in use.
-    let unit = 192
-    let pixels = (width + across - 1) / across
-    pixelsPerBlock = samples <= unit ? width : (pixels + unit - 1) / unit * unit
-    blocksAcross = max(1, (width + pixelsPerBlock - 1) / max(1, pixelsPerBlock))
-    let perRow = pixelsPerBlock * channels + (kernelColumns - 1) * channels
-    let tallFloats = perRow * (kernelRows + 3 * Self.tallestBlock)
-    rowsPerBlock = tallFloats > Self.mostFloats ? Self.shortBlock : Self.tallestBlock
-    blocksDown = (height + rowsPerBlock - 1) / rowsPerBlock
+  /// - Parameter buffers: rows that are held for each output row, beside the input.
+  init(
+    _ output: SampleLayout, kernelRows: Int, kernelColumns: Int, buffers: Int, isMemoryBound: Bool,
+    isBox: Bool
+  ) {
+    let samples = output.samplesPerRow
+    func floats(_ rows: Int, _ samples: Int) -> Int {
+      (samples + (kernelColumns - 1) * output.channels) * (rows * (1 + buffers) + kernelRows - 1)
+    }
+    // Whole tiles of the height that fits the kernel.
+    let tile = kernelRows >= 8 ? 8 : kernelRows >= 6 ? 6 : kernelRows >= 4 ? 4 : kernelRows == 3 ? 3 : 2
+    if isMemoryBound, floats(tile, samples) <= Self.mostFloats {
+      var together = tile
+      while together + tile <= 24, floats(together + tile, samples) <= Self.mostFloats { together += tile }
+      rowsTogether = together
+      rowsPerBlock = (max(Self.tall, 4 * kernelRows) + together - 1) / together * together
+      pixelsPerBlock = output.width
+    } else {
+      // Small kernels: one row of tiles together, all of it in the first-level cache.
+      let isSmall = kernelRows < 8 && !isBox
+      let widest = isSmall ? Self.firstLevelFloats / (2 * tile + kernelRows - 1) : Self.samplesAcross
+      let across = max(1, (samples + widest / 2) / widest)
+      // Whole pixels, and whole tiles of the widths in use.
+      let unit = 192 / output.channels
+      let pixels = (output.width + across - 1) / across
+      pixelsPerBlock = across == 1 ? output.width : (pixels + unit - 1) / unit * unit
+      let isLarge =
+        floats(Self.tall, pixelsPerBlock * output.channels) > Self.mostFloats + Self.mostFloats / 4
+      rowsPerBlock = isLarge ? Self.lessTall : Self.tall
+      rowsTogether = isSmall ? tile : rowsPerBlock
+    }
+    blocksAcross = (output.width + pixelsPerBlock - 1) / pixelsPerBlock
+    blocksDown = (output.height + rowsPerBlock - 1) / rowsPerBlock
   }
 
   var count: Int { blocksDown * blocksAcross }

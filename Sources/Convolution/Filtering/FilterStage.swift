@@ -41,47 +41,65 @@ public struct FilterStage: Sendable {
   func run(_ job: Job) {
     let layout = job.outputLayout
     let blocks = FilterBlocks(
-      height: layout.height, width: layout.width, channels: layout.channels,
-      kernelRows: rows, kernelColumns: columns)
+      layout, kernelRows: rows, kernelColumns: columns, buffers: buffers,
+      isMemoryBound: isMemoryBound(job.inputLayout.type), isBox: isBox)
     job.pool.parallelFor(blocks.count) { index in
       let (rows, pixels) = blocks.region(index, height: layout.height, width: layout.width)
-      run(job, rows: rows, pixels: pixels)
+      run(job, rows: rows, pixels: pixels, together: min(blocks.rowsTogether, rows.count))
     }
   }
 
-  /// One block: load, filter, combine, store.
-  private func run(_ job: Job, rows outputRows: Range<Int>, pixels: Range<Int>) {
+  private var isBox: Bool { plans.contains { $0.method == .box } }
+
+  /// Whether moving four bytes in and out for a sample takes longer than filtering it.
+  private func isMemoryBound(_ type: SampleType) -> Bool {
+    type == .float32 && !isBox && plans.reduce(0) { $0 + $1.operationsPerSample } <= 64
+  }
+
+  /// Rows held for each output row: between two passes, the result, and a second result to combine.
+  private var buffers: Int { plans.count > 1 ? 3 : 2 }
+
+  /// One block, a few rows at a time: load what is new, filter, combine, store, and keep what the next rows
+  /// need too.
+  private func run(_ job: Job, rows outputRows: Range<Int>, pixels: Range<Int>, together: Int) {
     let channels = job.outputLayout.channels
     let samples = pixels.count * channels
     let halo = (columns - 1) * channels
     // Tiles write whole; an odd number of cache lines keeps rows from competing for the same cache sets.
     let room = Int(CONVOLVE_TILE_COLUMNS)
-    let stride = (samples + halo + room + 15) / 16 * 16 + 16
-    let paddedRows = outputRows.count + Int(CONVOLVE_TILE_ROWS)
-    let loadedRows = paddedRows + rows - 1
-    let buffers = plans.count > 1 ? 2 : 1
-    let needed = stride * (loadedRows + paddedRows * (1 + buffers)) + room
-    Scratch.withFloats(needed) { scratch in
+    let stride = (samples + halo + room + 31) / 32 * 32 + 16
+    let resultRows = together + Int(CONVOLVE_TILE_ROWS)
+    let inputRows = resultRows + rows - 1
+    Scratch.withFloats(stride * (inputRows + resultRows * buffers) + room) { scratch in
       let input = scratch
-      let between = input + stride * loadedRows
-      let result = between + stride * paddedRows
-      let loader = BlockLoader(
-        base: job.input, layout: job.inputLayout, border: job.border, microkernels: job.microkernels)
+      let between = input + stride * inputRows
+      let result = between + stride * resultRows
       let top = outputRows.lowerBound - (job.isValid ? 0 : anchor.row)
       let left = pixels.lowerBound - (job.isValid ? 0 : anchor.column)
-      loader.load(
-        rows: top..<top + outputRows.count + rows - 1, pixels: left..<left + pixels.count + columns - 1,
-        into: input, stride: stride)
-      let block = BlockPass(
-        stride: stride, tapStep: channels, rows: outputRows.count, columns: samples,
-        microkernels: job.microkernels)
-      for (index, plan) in plans.enumerated() {
-        let target = index == 0 ? result : result + stride * paddedRows
-        // A box's row sums overwrite what lies between, never the input: every kernel reads the same one.
-        plan.run(block, from: input, between: between, to: target)
-        if index > 0 { combine(result, target, count: outputRows.count * stride, job.microkernels) }
+      let loader = BlockLoader(
+        base: job.input, layout: job.inputLayout, pixels: left..<left + pixels.count + columns - 1,
+        border: job.border, microkernels: job.microkernels)
+      var loaded = 0
+      for start in Swift.stride(from: 0, to: outputRows.count, by: together) {
+        let count = min(together, outputRows.count - start)
+        let needed = count + rows - 1
+        let first = top + start
+        loader.load(rows: first + loaded..<first + needed, into: input + loaded * stride, stride: stride)
+        let left = outputRows.count - start - count
+        loader.prefetch(rows: first + needed..<first + needed + min(together, left))
+        let block = BlockPass(
+          stride: stride, tapStep: channels, rows: count, columns: samples, microkernels: job.microkernels)
+        for (index, plan) in plans.enumerated() {
+          let target = index == 0 ? result : result + stride * resultRows
+          plan.run(block, from: input, between: between, to: target)
+          if index > 0 { combine(result, target, count: count * stride, job.microkernels) }
+        }
+        let line = outputRows.lowerBound + start
+        store(job, result, stride: stride, rows: line..<line + count, pixels: pixels)
+        loaded = rows - 1
+        input.update(from: input + count * stride, count: loaded * stride)
       }
-      store(job, result, stride: stride, rows: outputRows, pixels: pixels)
+      job.microkernels.fence()
     }
   }
 
@@ -101,6 +119,8 @@ public struct FilterStage: Sendable {
   ) {
     let layout = job.outputLayout
     let samples = pixels.count * layout.channels
+    // A large image is not read again before it has left the caches.
+    let isStreaming = layout.byteCount >= 4 << 20
     // A box sums; its one coefficient is multiplied in here.
     let scale = job.scale * Float(plans[0].outputScale)
     for y in rows {
@@ -110,7 +130,7 @@ public struct FilterStage: Sendable {
       case .uint8:
         job.microkernels.narrow(
           source, job.output.assumingMemoryBound(to: UInt8.self) + offset, count: samples,
-          scale: scale, bias: job.bias)
+          scale: scale, bias: job.bias, streaming: isStreaming)
       case .uint16:
         job.microkernels.narrow(
           source, job.output.assumingMemoryBound(to: UInt16.self) + offset, count: samples,
@@ -118,9 +138,8 @@ public struct FilterStage: Sendable {
       case .float32:
         job.microkernels.emit(
           source, job.output.assumingMemoryBound(to: Float.self) + offset, count: samples,
-          scale: scale, bias: job.bias)
+          scale: scale, bias: job.bias, streaming: isStreaming)
       }
     }
-    job.microkernels.fence()
   }
 }

@@ -89,8 +89,8 @@ public struct LinearPlan: Sendable {
       }
       return truncationError + rounding
     case .box:
-      // A running sum takes two more roundings with every row of a block.
-      return Double(kernel.rows + kernel.columns + 2 * FilterBlocks.tallestBlock) * unit * kernel.absoluteSum
+      // A running sum takes two more roundings with every row that it goes down.
+      return Double(kernel.rows + kernel.columns + 2 * FilterBlocks.longestSum) * unit * kernel.absoluteSum
     }
   }
 
@@ -120,13 +120,22 @@ extension LinearPlan {
   }
 
   private static func boxCost(_ kernel: Kernel) -> Double {
-    3.5 + 1.2 * Double(boxRowAdditions(kernel.columns))
+    3.5 + Double(boxRowAdditions(kernel.columns))
   }
 
-  /// Doublings, and additions of what makes up the width.
+  /// How many neighbours of a row's box are summed first so that the fewest additions are left: about the
+  /// square root of the width.
+  static func boxTapsTogether(_ width: Int) -> Int {
+    (1...width).min { additions(width, together: $0) < additions(width, together: $1) }!
+  }
+
+  private static func additions(_ width: Int, together: Int) -> Int {
+    together + width / together + width % together
+  }
+
+  /// The additions of a row's box, in two levels.
   private static func boxRowAdditions(_ width: Int) -> Int {
-    let doublings = Int.bitWidth - 1 - width.leadingZeroBitCount
-    return doublings + width.nonzeroBitCount
+    additions(width, together: boxTapsTogether(width))
   }
 
   /// The fewest separable terms within the budget, or nil where there are none that pay. A term that

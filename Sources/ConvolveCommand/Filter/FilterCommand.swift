@@ -49,7 +49,7 @@ struct FilterCommand: ParsableCommand {
   @Flag(help: "WebP without loss.")
   var lossless = false
   @Option(help: "Compression level of PNG, 0 to 9.")
-  var compression = 3
+  var compression = 2
 
   @OptionGroup(title: "Filter options") var filter: FilterOptions
   @OptionGroup(title: "Run options") var run_: RunOptions

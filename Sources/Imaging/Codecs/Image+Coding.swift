@@ -20,7 +20,7 @@ extension Image {
     /// PNG: zlib's 0 to 9.
     public var compressionLevel: Int
 
-    public init(quality: Int = 90, isLossless: Bool = false, compressionLevel: Int = 3) {
+    public init(quality: Int = 90, isLossless: Bool = false, compressionLevel: Int = 2) {
       self.quality = quality
       self.isLossless = isLossless
       self.compressionLevel = compressionLevel
