@@ -11,11 +11,12 @@ struct ConvolveCommand: ParsableCommand {
         convolve filter photo.jpg --kernel sobel -o edges.png
         convolve filter photos/ --kernel gaussian:sigma=2 --out-dir blurred
         convolve kernels show gabor:theta=45
-        convolve size --input 3x224x224 --kernel 7 --stride 2 --padding 3 --out-channels 64
+        convolve size --input 3x224x224 --kernel 7 --stride 2 --padding 3
 
       Shell completions: convolve --generate-completion-script bash|zsh|fish
 
-      Environment: CONVOLVE_THREADS, the number of threads; CONVOLVE_ISA, avx512, avx2 or baseline; NO_COLOR.
+      Environment: CONVOLVE_THREADS, the number of threads; CONVOLVE_ISA, avx512,
+      avx2 or baseline; NO_COLOR.
       Exit codes: 0 ok, 1 failed, 2 some inputs failed, 64 wrong usage.
       """,
     version: "0.1.0",

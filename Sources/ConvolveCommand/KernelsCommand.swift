@@ -133,8 +133,9 @@ struct KernelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Write a kernel as text, to edit it or to use it elsewhere.",
       discussion: """
-        Numbers are written for convolution, which flips them; --correlate writes them as they are laid over
-        the image (as libvips, OpenCV and PyTorch use them).
+        Numbers are written for convolution, which flips them; --correlate writes
+        them as they are laid over the image (as libvips, OpenCV and PyTorch use
+        them).
 
         Examples:
           convolve kernels make gaussian:sigma=1.5 -o blur.mat

@@ -1,6 +1,10 @@
 extension FilterPlan: CustomStringConvertible {
+  /// For inputs as large as their type holds.
+  public var description: String { explanation(magnitude: input.type.maximum) }
+
   /// What the plan does, a line for each decision, for a person to read.
-  public var description: String {
+  /// - Parameter magnitude: of the inputs to which the greatest error refers.
+  public func explanation(magnitude: Double) -> String {
     var lines = [
       "image \(input.width)x\(input.height), \(input.channels) channel\(input.channels == 1 ? "" : "s"), "
         + "\(input.type.rawValue) -> \(output.width)x\(output.height) \(output.type.rawValue); "
@@ -19,12 +23,9 @@ extension FilterPlan: CustomStringConvertible {
     }
     lines.append(
       "greatest error before rounding to \(output.type.rawValue): "
-        + "\(rounded(errorBound * errorUnit)) of \(rounded(errorUnit))")
+        + "\(rounded(errorBound * magnitude)) of \(rounded(magnitude))")
     return lines.joined(separator: "\n")
   }
-
-  /// The magnitude of inputs that the printed error refers to.
-  private var errorUnit: Double { input.type.maximum }
 }
 
 extension LinearPlan: CustomStringConvertible {

@@ -7,20 +7,23 @@ struct FilterCommand: ParsableCommand {
     abstract:
       "Filter photographs: true convolution (kernels given as numbers are flipped; --correlate is not).",
     discussion: """
-      Named kernels are defined by their effect, flipped or not: sobel-x is positive where brightness grows
-      to the right. Several --kernel make a chain. `convolve kernels` lists them.
+      Named kernels are defined by their effect, flipped or not: sobel-x is
+      positive where brightness grows to the right. Several --kernel make a
+      chain. `convolve kernels` lists them.
 
       Examples:
         convolve filter photo.jpg --kernel sobel -o edges.png
         convolve filter photo.png --kernel gaussian:sigma=3 --linear -o soft.png
         convolve filter photo.png --kernel "3x3: 0,-1,0 -1,5,-1 0,-1,0" -o sharp.png
         convolve filter photo.png --kernel sobel-x --range raw -o gradient.npy
-        convolve filter photos/ "more/*.jpg" --kernel unsharp:sigma=2,amount=0.8 --out-dir sharp
+        convolve filter photos/ "more/*.jpg" --kernel unsharp --out-dir sharp
         cat photo.jpg | convolve filter - --kernel emboss > relief.png
 
-      --range auto: kernels that keep brightness are clamped, magnitudes are stretched to black ... white,
-      kernels that sum to zero are drawn in blue (negative) and red (positive); it says what it chose.
-      --border reflect does not repeat the edge pixel (as PyTorch), symmetric does.
+      --range auto clamps kernels that keep brightness, stretches magnitudes to
+      black ... white, and draws kernels that sum to zero in blue (negative)
+      and red (positive); it says what it chose. --border reflect does not
+      repeat the edge pixel (as PyTorch), symmetric does. Images with alpha are
+      filtered premultiplied; 16 bits stay 16 bits; colour profiles are kept.
       """
   )
 

@@ -123,7 +123,7 @@ struct FilterJob: Sendable {
         throw FileError(file.input, "\(error)")
       }
       outcome.notes = result.notes
-      outcome.plan = explain ? result.plan.description : nil
+      outcome.plan = explain ? result.explanation : nil
       (outcome.width, outcome.height) = (result.image.width, result.image.height)
       outcome.channels = result.image.channels
       if let output = file.output, let format = file.format {

@@ -7,6 +7,8 @@ public struct FilterResult: Sendable {
   /// What `auto` chose, and what a person should know about the result; a line each.
   public let notes: [String]
   public let plan: FilterPlan
+  /// How the filter was planned, for a person to read.
+  public let explanation: String
 }
 
 extension Image {
@@ -78,10 +80,13 @@ private struct FilterRun {
       let color = image.hasAlpha ? image.colorOnly() : image
       let (filtered, plan) = run(color, outputType: image.type, bias: request.bias)
       let result = image.hasAlpha ? filtered.withOpaqueAlpha() : filtered
-      return FilterResult(image: result, notes: notes, plan: plan)
+      return FilterResult(
+        image: result, notes: notes, plan: plan, explanation: plan.explanation(magnitude: white))
     }
     let (color, alpha, plan) = floatResult()
-    return FilterResult(image: try finished(color, alpha: alpha), notes: notes, plan: plan)
+    return FilterResult(
+      image: try finished(color, alpha: alpha), notes: notes, plan: plan,
+      explanation: plan.explanation(magnitude: white))
   }
 
   /// Whether there is an alpha channel that is not opaque everywhere.
