@@ -2,28 +2,35 @@
 
 usage: commands.py CONVOLVE   (the built program; needs vips and ImageMagick's convert, and numpy and pillow)
 """
-import os, pathlib, re, resource, shutil, statistics, subprocess, sys, tempfile, time
-import numpy as np
-from PIL import Image
+import os, pathlib, re, shutil, statistics, subprocess, sys, tempfile, time
 
 convolve = sys.argv[1]
 root = pathlib.Path(__file__).resolve().parents[1]
 folder = pathlib.Path(tempfile.mkdtemp())
-# A real photo, enlarged, with a camera's noise so that it compresses as a photo does.
-photo = Image.open(root / "Examples/china.jpg").convert("RGB").resize((3840, 2160), Image.BICUBIC)
+# A real photo, enlarged, with a camera's noise so that it compresses as a photo does. Made in a process of its
+# own: the memory of this one would be counted as its children's.
+make_pictures = f"""
+import numpy as np
+from PIL import Image
+photo = Image.open("{root}/Examples/china.jpg").convert("RGB").resize((3840, 2160), Image.BICUBIC)
 noisy = np.asarray(photo) + np.random.default_rng(0).normal(0, 3, (2160, 3840, 3))
 photo = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
-photo.save(folder / "in.png")
-photo.save(folder / "in.jpg", quality=92)
-photo.resize((960, 540)).save(folder / "small.png")
+photo.save("{folder}/in.png")
+photo.save("{folder}/in.jpg", quality=92)
+photo.resize((960, 540)).save("{folder}/small.png")
+"""
+subprocess.run([sys.executable, "-c", make_pictures], check=True)
 (folder / "kernel.mat").write_text("5 5 35 0\n1 1 1 1 1\n1 2 2 2 1\n1 2 3 2 1\n1 2 2 2 1\n1 1 1 1 1\n")
 magick = "5x5: " + " ".join(f"{v / 35}" for v in [1] * 5 + [1, 2, 2, 2, 1] + [1, 2, 3, 2, 1] + [1, 2, 2, 2, 1] + [1] * 5)
+# valgrind cannot read the debugging information of new Swift compilers.
+stripped = str(folder / "convolve")
+subprocess.run(["strip", "-o", stripped, convolve], check=True)
 
 
-def commands(source, target):
+def commands(source, target, program=convolve):
     source, target, kernel = str(folder / source), str(folder / target), str(folder / "kernel.mat")
     return {
-        "convolve": [convolve, "filter", source, "-k", f"@{kernel}", "-o", target, "--force"],
+        "convolve": [program, "filter", source, "-k", f"@{kernel}", "-o", target, "--force"],
         "vips conv": ["vips", "conv", source, target, kernel],
         "convert -morphology": ["/usr/bin/convert", source, "-morphology", "Convolve", magick, target],
     }
@@ -58,6 +65,6 @@ for kind in ("png", "jpg"):
 if shutil.which("valgrind"):
     print("\n### Instructions of whole processes, 960x540 PNG, millions (convolve with AVX2)\n")
     print("| program | instructions |\n|---|---|")
-    for name, command in commands("small.png", "small-out.png").items():
+    for name, command in commands("small.png", "small-out.png", stripped).items():
         print(f"| {name} | {instructions(command):.0f} |")
 shutil.rmtree(folder)

@@ -1,17 +1,21 @@
 """One table of our times and the peers', from JSON lines on standard input; then the ratios."""
 import json, math, sys
 
-ours, peers, peaks = {}, {}, []
+ours, peers, peaks, tiles = {}, {}, [], {}
 for line in sys.stdin:
     row = json.loads(line)
     if "peak" in row:
         peaks.append(row["peak"])
+    elif "tile" in row:
+        tiles[row["tile"]] = row["gflops"]
     elif "peer" in row:
         peers.setdefault((row["threads"], row["filter"]), {})[row["peer"]] = row["ms"]
     else:
         ours[(row["threads"], row["filter"])] = row
 peak = max(peaks)
 print(f"Peak of one core, measured in this run: {peak:.0f} GFLOP/s\n")
+print("Direct register tiles alone, in the second-level cache, one core: "
+      + ", ".join(f"{size} {gflops:.0f} GFLOP/s ({100 * gflops / peak:.0f} %)" for size, gflops in tiles.items()) + "\n")
 names = sorted({name for row in peers.values() for name in row})
 for threads in sorted({key[0] for key in ours}):
     print(f"### {threads} thread{'s' if threads > 1 else ''}, 3840x2160, median ms\n")

@@ -89,6 +89,13 @@ do {
   report([("peak", String(format: "%.1f", best)), ("isa", "\"\(InstructionSet.current.rawValue)\"")])
 }
 
+if threads == 1 {
+  for size in [3, 5, 7, 11, 15, 31] {
+    let gflops = tileThroughput(kernelSize: size, median: median)
+    report([("tile", "\"\(size)x\(size)\""), ("gflops", String(format: "%.1f", gflops))])
+  }
+}
+
 for size in [3, 5, 7, 11, 15, 31] {
   let kernel = try! Kernel(
     rows: size, columns: size,
