@@ -25,7 +25,7 @@ let kernelFlags = ["-Ounchecked", "-wmo", "-num-threads", "2", "-Xfrontend", "-d
 
 let package = Package(
   name: "convolve",
-  platforms: [.macOS(.v15)],
+  platforms: [.macOS(.v26)],
   products: [
     .library(name: "Convolve", targets: ["Convolve"]),
     .executable(name: "convolve", targets: ["ConvolveCommand"]),

@@ -3,7 +3,7 @@ import PackageDescription
 
 let package = Package(
   name: "Benchmarks",
-  platforms: [.macOS(.v15)],
+  platforms: [.macOS(.v26)],
   dependencies: [.package(name: "convolve", path: "..")],
   targets: [
     .executableTarget(name: "filters", dependencies: [.product(name: "Convolve", package: "convolve")])

@@ -73,6 +73,9 @@ public func convolve2d(
 /// Adds rows and columns around every plane of a tensor.
 /// - Parameters:
 ///   - input: `[..., H, W]`, H and W at least 1.
+///   - rows: how many are added above and below.
+///   - columns: how many are added left and right.
+///   - mode: what they hold.
 /// - Returns: `[..., rows.begin + H + rows.end, columns.begin + W + columns.end]`
 public func pad2d<Scalar: TensorScalar & BinaryFloatingPoint>(
   _ input: Tensor<Scalar>, rows: Padding.Amount, columns: Padding.Amount, mode: PaddingMode

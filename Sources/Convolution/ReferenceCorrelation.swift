@@ -6,6 +6,8 @@ import Tensors
 /// - Parameters:
 ///   - input: `[H, W, C]`.
 ///   - kernel: as correlation uses it.
+///   - border: what stands beyond the edges.
+///   - isValid: only windows that lie inside the input.
 /// - Returns: `[H', W', C]`.
 public func referenceCorrelation(
   _ input: Tensor<Double>, kernel: Kernel, border: PaddingMode, isValid: Bool = false

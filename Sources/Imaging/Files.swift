@@ -72,7 +72,10 @@ public func readFile(_ path: String, limit: Int = .max) throws(FileError) -> [UI
 
 /// Writes a whole file, or standard output for `-`: beside its place, synced, then renamed, so that nothing
 /// half-written ever stands there.
-/// - Parameter replacing: whether a file that exists may be replaced.
+/// - Parameters:
+///   - bytes: the file's content.
+///   - path: where it goes.
+///   - replacing: whether a file that exists may be replaced.
 public func writeFile(_ bytes: [UInt8], to path: String, replacing: Bool = false) throws(FileError) {
   if path == "-" { return try write(bytes, descriptor: 1, name: "standard output") }
   if !replacing, access(path, F_OK) == 0 {

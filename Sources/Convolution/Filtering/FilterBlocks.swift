@@ -1,5 +1,3 @@
-import CIntrinsics
-
 /// How an output is cut into blocks, and a block into groups of rows that are loaded, filtered and stored
 /// together. The cut depends on the problem alone, never on the number of threads, and so do the results.
 ///

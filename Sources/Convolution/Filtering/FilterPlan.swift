@@ -29,6 +29,9 @@ public struct FilterPlan: Sendable {
   ///   - outputType: how results are stored; integers are rounded to nearest and clamped.
   ///   - border: what stands beyond the edges, for every kernel of the chain anew.
   ///   - isValid: only pixels whose window lies inside the input; the output is that much smaller.
+  ///   - precision: whether kernels may be truncated.
+  ///   - instructionSet: whose kernels run; one that this processor has.
+  ///   - method: forced on every kernel that allows it.
   /// - Throws: ``GeometryError`` where nothing is left of a valid output.
   public init(
     _ banks: [KernelBank], input: SampleLayout, outputType: SampleType, border: PaddingMode = .reflect,

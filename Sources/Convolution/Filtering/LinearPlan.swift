@@ -23,8 +23,11 @@ public struct LinearPlan: Sendable {
   let packed: [[Float]]
 
   /// The cheapest plan whose truncation error stays within `errorBudget` (for inputs of magnitude 1).
-  /// - Parameter allowingBox: a box multiplies its sums when they are stored, which a kernel that shares its
-  ///   output with others cannot.
+  /// - Parameters:
+  ///   - kernel: as correlation uses it.
+  ///   - errorBudget: the greatest error that truncation may bring; 0 leaves room for rounding only.
+  ///   - allowingBox: a box multiplies its sums when they are stored, which a kernel that shares its output
+  ///     with others cannot.
   public init(_ kernel: Kernel, errorBudget: Double, allowingBox: Bool = true) {
     let (terms, residual) = Self.terms(kernel, errorBudget: errorBudget)
     var costs: [Method: Double] = [.direct: Self.directCost(kernel)]

@@ -49,7 +49,9 @@ public struct LayerGeometry: Sendable, Equatable {
   /// For one input; pooling has none.
   public let multiplyAdds: Int
 
-  /// - Parameter input: `[C, spatial...]` of one, two or three spatial axes.
+  /// - Parameters:
+  ///   - input: `[C, spatial...]` of one, two or three spatial axes.
+  ///   - options: what the layer is.
   /// - Throws: ``GeometryError``.
   public init(input: [Int], _ options: Options) throws(GeometryError) {
     let rank = input.count - 1

@@ -21,8 +21,12 @@ public struct Kernel: Sendable, Hashable {
     }
   }
 
-  /// - Parameter anchor: where the output pixel lies; the middle where nil, right and below of it for even
-  ///   sizes (`size / 2`, as in OpenCV and SciPy).
+  /// - Parameters:
+  ///   - rows: 1 to ``largestSize``.
+  ///   - columns: 1 to ``largestSize``.
+  ///   - coefficients: row-major, finite as float32.
+  ///   - anchor: where the output pixel lies; the middle where nil, right and below of it for even sizes
+  ///     (`size / 2`, as in OpenCV and SciPy).
   /// - Throws: ``KernelError`` for a size below 1 or too large, a count that does not fit, NaN or infinity,
   ///   or an anchor outside.
   public init(rows: Int, columns: Int, coefficients: [Double], anchor: Anchor? = nil) throws(KernelError) {

@@ -29,7 +29,7 @@ enum ImageMagickKernels {
         throw .parameterOutOfRange("sigma", sigma, 0.05...250, isWhole: false)
       }
       return try gaussianFamily(
-        lowercased, radius: Int(radius), sigma: sigma, number(2, lowercased == "dog" ? 0 : 0))
+        lowercased, radius: Int(radius), sigma: sigma, number(2, 0))
     case "binomial":
       let radius = max(1, number(0, 1))
       guard radius <= 255 else { throw .parameterOutOfRange("radius", radius, 1...255, isWhole: true) }

@@ -41,7 +41,10 @@ public struct KernelSpecification: Sendable {
     }
   }
 
-  /// - Parameter read: the bytes of a file, or of standard input for `-`.
+  /// - Parameters:
+  ///   - text: the specification.
+  ///   - options: how it is understood.
+  ///   - read: the bytes of a file, or of standard input for `-`.
   public init(
     _ text: String, options: Options = Options(),
     read: (String) throws(FileError) -> [UInt8] = { (path) throws(FileError) in

@@ -4,7 +4,7 @@ import Convolution
 public struct FilterRequest: Sendable {
   /// What the results become.
   public enum Range: String, Sendable, CaseIterable {
-    /// Chosen by the kernels, and said: see ``ImageFilter``.
+    /// Chosen by the kernels, and said: see ``Image/filtered(_:)``.
     case auto
     /// Cut off below black and above white.
     case clamp
