@@ -19,6 +19,22 @@ public struct Microkernels: Sendable {
     self.instructionSet = instructionSet
   }
 
+  /// Output rows of the tiles that ``correlate(_:)`` uses for a kernel: as in `Correlation.swift`.
+  public func tileRows(kernelRows: Int) -> Int {
+    #if arch(x86_64)
+      switch instructionSet {
+      case .avx512: break
+      case .avx2: return min(4, kernelRows)
+      case .baseline: return kernelRows >= 4 ? 4 : min(2, kernelRows)
+      }
+    #endif
+    switch kernelRows {
+    case 8...: return 8
+    case 6...: return 6
+    default: return min(4, kernelRows)
+    }
+  }
+
   /// Direct correlation of a padded block; see `Correlation.swift` of the ISA targets.
   public func correlate(
     _ block: UnsafePointer<ConvolveBlock>

@@ -23,18 +23,27 @@ struct FilterBlocks: Sendable {
   /// A tall block whose kernel is so large that its buffers would leave the cache.
   private static let lessTall = 24
 
-  /// - Parameter buffers: rows that are held for each output row, beside the input.
-  init(
-    _ output: SampleLayout, kernelRows: Int, kernelColumns: Int, buffers: Int, isMemoryBound: Bool,
-    isBox: Bool
-  ) {
+  /// What the filter of a block needs.
+  struct Needs {
+    var kernelRows: Int
+    var kernelColumns: Int
+    /// Output rows of the register tiles that the kernel takes.
+    var tileRows: Int
+    /// Rows that are held for each output row, beside the input.
+    var buffers: Int
+    var isMemoryBound: Bool
+    var isBox: Bool
+  }
+
+  init(_ output: SampleLayout, _ needs: Needs) {
+    let kernelRows = needs.kernelRows
     let samples = output.samplesPerRow
     func floats(_ rows: Int, _ samples: Int) -> Int {
-      (samples + (kernelColumns - 1) * output.channels) * (rows * (1 + buffers) + kernelRows - 1)
+      (samples + (needs.kernelColumns - 1) * output.channels) * (rows * (1 + needs.buffers) + kernelRows - 1)
     }
-    // Whole tiles of the height that fits the kernel.
-    let tile = kernelRows >= 8 ? 8 : kernelRows >= 6 ? 6 : kernelRows >= 4 ? 4 : kernelRows == 3 ? 3 : 2
-    if isMemoryBound, floats(tile, samples) <= Self.mostFloats {
+    // Whole tiles; four rows where one tile is flat.
+    let tile = needs.tileRows < 3 ? 4 : needs.tileRows
+    if needs.isMemoryBound, floats(tile, samples) <= Self.mostFloats {
       var together = tile
       while together + tile <= 24, floats(together + tile, samples) <= Self.mostFloats { together += tile }
       rowsTogether = together
@@ -42,7 +51,7 @@ struct FilterBlocks: Sendable {
       pixelsPerBlock = output.width
     } else {
       // Small kernels: one row of tiles together, all of it in the first-level cache.
-      let isSmall = kernelRows < 8 && !isBox
+      let isSmall = kernelRows < 8 && !needs.isBox
       let widest = isSmall ? Self.firstLevelFloats / (2 * tile + kernelRows - 1) : Self.samplesAcross
       let across = max(1, (samples + widest / 2) / widest)
       // Whole pixels, and whole tiles of the widths in use.

@@ -41,8 +41,10 @@ public struct FilterStage: Sendable {
   func run(_ job: Job) {
     let layout = job.outputLayout
     let blocks = FilterBlocks(
-      layout, kernelRows: rows, kernelColumns: columns, buffers: buffers,
-      isMemoryBound: isMemoryBound(job.inputLayout.type), isBox: isBox)
+      layout,
+      FilterBlocks.Needs(
+        kernelRows: rows, kernelColumns: columns, tileRows: job.microkernels.tileRows(kernelRows: rows),
+        buffers: buffers, isMemoryBound: isMemoryBound(job.inputLayout.type), isBox: isBox))
     job.pool.parallelFor(blocks.count) { index in
       let (rows, pixels) = blocks.region(index, height: layout.height, width: layout.width)
       run(job, rows: rows, pixels: pixels, together: min(blocks.rowsTogether, rows.count))
