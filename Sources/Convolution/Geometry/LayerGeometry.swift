@@ -81,11 +81,8 @@ public struct LayerGeometry: Sendable, Equatable {
     var axes: [OutputSize.Axis] = []
     for axis in 0..<rank {
       let window = Window(kernel: kernel[axis], stride: stride[axis], dilation: dilation[axis])
-      // A size below 1 is reported by the formula's own check.
-      let isSane = window.kernel >= 1 && window.stride >= 1 && window.dilation >= 1 && input[axis + 1] >= 1
-      let amount =
-        isSane && max(window.kernel, window.dilation, window.stride, input[axis + 1]) <= 1 << 31
-        ? options.padding.amount(axis: axis, input: input[axis + 1], window: window) : Padding.Amount(0, 0)
+      try OutputSize.check(window)
+      let amount = options.padding.amount(axis: axis, input: input[axis + 1], window: window)
       switch options.kind {
       case .transposed:
         axes.append(

@@ -78,18 +78,24 @@ public enum OutputSize {
   private static func check(
     input: Int, window: Window, padding: Padding.Amount
   ) throws(GeometryError) {
-    func require(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(GeometryError) {
-      guard range.contains(value) else {
-        throw .outOfRange(name, value, "from \(range.lowerBound) to \(range.upperBound)")
-      }
-    }
     try require("input size", input, 1...limit)
+    try check(window)
+    try require("padding", padding.begin, 0...limit)
+    try require("padding", padding.end, 0...limit)
+  }
+
+  /// - Throws: where a window could not move, or its numbers would overflow.
+  static func check(_ window: Window) throws(GeometryError) {
     try require("kernel size", window.kernel, 1...limit)
     try require("stride", window.stride, 1...limit)
     try require("dilation", window.dilation, 1...limit)
-    try require("padding", padding.begin, 0...limit)
-    try require("padding", padding.end, 0...limit)
     try require("dilation * (kernel - 1)", window.dilation * (window.kernel - 1), 0...limit)
+  }
+
+  private static func require(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(GeometryError) {
+    guard range.contains(value) else {
+      throw .outOfRange(name, value, "from \(range.lowerBound) to \(range.upperBound)")
+    }
   }
 }
 

@@ -1,0 +1,195 @@
+import Tensors
+
+/// A convolution of one, two or three spatial axes, validated: what every algorithm is given.
+///
+/// Lower ranks are three axes with leading ones of size 1, so that an algorithm is written once.
+public struct ConvolutionGeometry: Sendable, Hashable {
+  /// Spatial axes of the tensors: 1, 2 or 3.
+  public let rank: Int
+  public let batch: Int
+  public let groups: Int
+  public let inChannels: Int
+  public let outChannels: Int
+  /// Depth, height, width.
+  public let input: [Int]
+  public let kernel: [Int]
+  public let output: [Int]
+  public let stride: [Int]
+  public let dilation: [Int]
+  public let padding: [Padding.Amount]
+  public let mode: PaddingMode
+
+  /// How a kernel moves: one number an axis, or one for all axes.
+  public struct Options: Sendable, Hashable {
+    public var stride: [Int]
+    public var padding: Padding
+    public var dilation: [Int]
+    public var groups: Int
+
+    public init(stride: [Int] = [1], padding: Padding = .valid, dilation: [Int] = [1], groups: Int = 1) {
+      self.stride = stride
+      self.padding = padding
+      self.dilation = dilation
+      self.groups = groups
+    }
+  }
+
+  /// The geometry of a convolution.
+  /// - Parameters:
+  ///   - input: `[N, C, spatial...]`
+  ///   - weight: `[K, C / groups, spatial...]`
+  ///   - options: how the kernel moves.
+  /// - Throws: ``GeometryError`` where shapes do not fit together, or nothing would come out.
+  public init(input: Shape, weight: Shape, _ options: Options) throws(GeometryError) {
+    let shapes = try Shapes(image: input, weight: weight, options)
+    guard shapes.channels == weight[1] * options.groups else {
+      throw .indivisible(
+        "\(shapes.channels) input channels do not fit a weight of \(weight) in \(options.groups) groups, "
+          + "which takes \(weight[1] * options.groups)")
+    }
+    var output: [Int] = []
+    for axis in 0..<shapes.rank {
+      try Self.check(shapes.amounts[axis], options.padding.mode, input: shapes.sizes[axis])
+      output.append(
+        try OutputSize.convolution(
+          input: shapes.sizes[axis], window: shapes.windows[axis], padding: shapes.amounts[axis]
+        ).size)
+    }
+    try self.init(
+      shapes, options, inChannels: shapes.channels, input: shapes.sizes, outChannels: weight[0],
+      output: output)
+  }
+
+  /// The geometry of the convolution whose input gradient a transposed convolution is: its `input` is what the
+  /// transposed convolution puts out, its `output` what that takes in.
+  /// - Parameters:
+  ///   - input: `[N, C, spatial...]`
+  ///   - weight: `[C, K / groups, spatial...]`
+  ///   - outputPadding: samples added at the end of each axis.
+  public init(
+    transposedInput input: Shape, weight: Shape, _ options: Options, outputPadding: [Int] = [0]
+  ) throws(GeometryError) {
+    let shapes = try Shapes(image: input, weight: weight, options)
+    guard shapes.channels == weight[0] else {
+      throw .indivisible(
+        "\(shapes.channels) input channels do not fit a weight of \(weight), which takes \(weight[0])")
+    }
+    let extra = try Shapes.spread(outputPadding, "output padding", shapes.rank)
+    var output: [Int] = []
+    for axis in 0..<shapes.rank {
+      output.append(
+        try OutputSize.transposed(
+          input: shapes.sizes[axis], window: shapes.windows[axis], padding: shapes.amounts[axis],
+          outputPadding: extra[axis]
+        ).size)
+    }
+    try self.init(
+      shapes, options, inChannels: weight[1] * options.groups, input: output, outChannels: shapes.channels,
+      output: shapes.sizes)
+  }
+
+  private init(
+    _ shapes: Shapes, _ options: Options, inChannels: Int, input: [Int], outChannels: Int, output: [Int]
+  ) throws(GeometryError) {
+    let missing = 3 - shapes.rank
+    let ones = [Int](repeating: 1, count: missing)
+    rank = shapes.rank
+    batch = shapes.batch
+    groups = options.groups
+    self.inChannels = inChannels
+    self.outChannels = outChannels
+    self.input = ones + input
+    self.output = ones + output
+    kernel = ones + shapes.windows.map(\.kernel)
+    stride = ones + shapes.windows.map(\.stride)
+    dilation = ones + shapes.windows.map(\.dilation)
+    padding = [Padding.Amount](repeating: Padding.Amount(0, 0), count: missing) + shapes.amounts
+    mode = options.padding.mode
+    guard outChannels % groups == 0 else {
+      throw .indivisible("\(outChannels) output channels cannot be split into \(groups) groups")
+    }
+    // Before anything is allocated.
+    for sizes in [[batch, inChannels] + self.input, [batch, outChannels] + self.output] {
+      var count = 1
+      for size in sizes {
+        let (product, overflow) = count.multipliedReportingOverflow(by: size)
+        guard !overflow, product <= Self.mostElements else {
+          throw .outOfRange("the tensor's size", size, "small enough for at most 2^40 elements")
+        }
+        count = product
+      }
+    }
+  }
+
+  private static let mostElements = 1 << 40
+
+  public var inputShape: Shape { Shape([batch, inChannels] + input.suffix(rank)) }
+  public var outputShape: Shape { Shape([batch, outChannels] + output.suffix(rank)) }
+  public var weightShape: Shape { Shape([outChannels, inChannels / groups] + kernel.suffix(rank)) }
+
+  /// A mirror or a circle gives no more samples than the input has.
+  private static func check(
+    _ amount: Padding.Amount, _ mode: PaddingMode, input: Int
+  ) throws(GeometryError) {
+    let most: Int
+    switch mode {
+    case .zeros, .constant, .replicate: return
+    case .reflect: most = input - 1
+    case .symmetric, .circular: most = input
+    }
+    let largest = max(amount.begin, amount.end)
+    guard largest <= most else {
+      throw .outOfRange("\(mode) padding", largest, "at most \(most) for an input of size \(input)")
+    }
+  }
+}
+
+/// What is read off the shapes of an image and a weight, whichever way the convolution goes.
+private struct Shapes {
+  let rank: Int
+  let batch: Int
+  let channels: Int
+  let sizes: [Int]
+  let windows: [Window]
+  let amounts: [Padding.Amount]
+
+  init(image: Shape, weight: Shape, _ options: ConvolutionGeometry.Options) throws(GeometryError) {
+    rank = image.rank - 2
+    guard (1...3).contains(rank) else {
+      throw .wrongRank("an input of shape \(image): it must be [N, C] and one to three spatial sizes")
+    }
+    guard weight.rank == image.rank else {
+      throw .wrongRank("a weight of shape \(weight) for an input of shape \(image): the ranks must be equal")
+    }
+    guard options.groups >= 1 else { throw .outOfRange("groups", options.groups, "at least 1") }
+    guard weight[0] >= 1, weight[1] >= 1 else {
+      throw .outOfRange("the weight's channels", min(weight[0], weight[1]), "at least 1")
+    }
+    batch = image[0]
+    channels = image[1]
+    sizes = Array(image.dimensions[2...])
+    let strides = try Self.spread(options.stride, "stride", rank)
+    let dilations = try Self.spread(options.dilation, "dilation", rank)
+    if case .explicit(let amounts) = options.padding.extent, amounts.count != 1, amounts.count != rank {
+      throw .wrongRank("\(amounts.count) paddings for \(rank) spatial axes; give one, or \(rank)")
+    }
+    var windows: [Window] = []
+    var amounts: [Padding.Amount] = []
+    for axis in 0..<rank {
+      let window = Window(kernel: weight[axis + 2], stride: strides[axis], dilation: dilations[axis])
+      try OutputSize.check(window)
+      windows.append(window)
+      amounts.append(options.padding.amount(axis: axis, input: sizes[axis], window: window))
+    }
+    self.windows = windows
+    self.amounts = amounts
+  }
+
+  static func spread(_ values: [Int], _ name: String, _ rank: Int) throws(GeometryError) -> [Int] {
+    if values.count == rank { return values }
+    guard values.count == 1 else {
+      throw .wrongRank("\(values.count) values of \(name) for \(rank) spatial axes; give one, or \(rank)")
+    }
+    return [Int](repeating: values[0], count: rank)
+  }
+}

@@ -1,0 +1,111 @@
+import Tensors
+
+/// Cross-correlates a batch with learned kernels, as deep learning's "convolution" does, along one, two or
+/// three spatial axes.
+///
+/// y[n, k, o] = bias[k] + sum over c, t of x[n, c, o * stride + t * dilation - padBegin] * weight[k, c, t]
+/// - Parameters:
+///   - input: `[N, C, spatial...]`; N may be 0.
+///   - weight: `[K, C / groups, spatial...]`
+///   - bias: `[K]`
+///   - options: stride, padding, dilation, groups. Every padding mode and extent works for every rank.
+/// - Returns: `[N, K, spatial...]`, sizes by ``OutputSize/convolutionFormula``.
+/// - Accuracy: each output is a sum of C / groups * taps products in one order: within that many units in the
+///   last place of the sum of their magnitudes.
+/// - Throws: ``GeometryError`` where shapes do not fit together or nothing would come out, before anything is
+///   allocated.
+/// - Complexity: N * K * C / groups * taps * outputs multiply-adds; no workspace.
+/// - Source: PyTorch `conv1d`, `conv2d`, `conv3d`; ONNX `Conv`.
+public func conv<Scalar: TensorScalar & BinaryFloatingPoint>(
+  _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil,
+  _ options: ConvolutionGeometry.Options = .init()
+) throws(GeometryError) -> Tensor<Scalar> {
+  let geometry = try ConvolutionGeometry(input: input.shape, weight: weight.shape, options)
+  try check(bias: bias?.shape, channels: geometry.outChannels)
+  return ConvolutionLoops(geometry).forward(input, weight, bias)
+}
+
+/// The gradients of ``conv(_:weight:bias:_:)``.
+public struct ConvGradients<Scalar: TensorScalar>: Sendable {
+  public let input: Tensor<Scalar>
+  public let weight: Tensor<Scalar>
+  public let bias: Tensor<Scalar>
+}
+
+/// The gradients of ``conv(_:weight:bias:_:)`` with respect to input, weight and bias, through every padding
+/// mode.
+/// - Parameters:
+///   - upstream: dL/dy, of the output's shape.
+///   - input: as it was given forward.
+///   - weight: as it was given forward.
+///   - options: as they were given forward.
+/// - Throws: ``GeometryError``, as forward, and for an upstream of another shape.
+public func convGradients<Scalar: TensorScalar & BinaryFloatingPoint>(
+  upstream: Tensor<Scalar>, input: Tensor<Scalar>, weight: Tensor<Scalar>,
+  _ options: ConvolutionGeometry.Options = .init()
+) throws(GeometryError) -> ConvGradients<Scalar> {
+  let geometry = try ConvolutionGeometry(input: input.shape, weight: weight.shape, options)
+  try check(upstream: upstream.shape, output: geometry.outputShape)
+  let loops = ConvolutionLoops<Scalar>(geometry)
+  return ConvGradients(
+    input: loops.inputGradient(upstream, weight), weight: loops.weightGradient(upstream, input),
+    bias: upstream.sumPerChannel())
+}
+
+/// The transposed convolution: the input gradient of a convolution, used forwards to enlarge.
+///
+/// y[n, k, i] = bias[k] + sum over c, (o, t) with o * stride + t * dilation - padBegin = i of
+/// x[n, c, o] * weight[c, k, t]
+/// - Parameters:
+///   - input: `[N, C, spatial...]`; N may be 0.
+///   - weight: `[C, K / groups, spatial...]`
+///   - bias: `[K]`
+///   - options: of the convolution that this one is the transpose of; padding with zeros, which takes samples
+///     away.
+///   - outputPadding: samples added at the end of each axis; below the greater of stride and dilation.
+/// - Returns: `[N, K, spatial...]`, sizes by ``OutputSize/transposedFormula``.
+/// - Throws: ``GeometryError``.
+/// - Source: PyTorch `conv_transpose1d` to `3d`; ONNX `ConvTranspose`.
+public func convTranspose<Scalar: TensorScalar & BinaryFloatingPoint>(
+  _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil,
+  _ options: ConvolutionGeometry.Options = .init(), outputPadding: [Int] = [0]
+) throws(GeometryError) -> Tensor<Scalar> {
+  let geometry = try ConvolutionGeometry(
+    transposedInput: input.shape, weight: weight.shape, options, outputPadding: outputPadding)
+  try check(bias: bias?.shape, channels: geometry.inChannels)
+  return ConvolutionLoops(geometry).inputGradient(input, weight, bias: bias)
+}
+
+/// The gradients of ``convTranspose(_:weight:bias:_:outputPadding:)`` with respect to input, weight and bias.
+/// - Parameters:
+///   - upstream: dL/dy, of the output's shape.
+///   - input: as it was given forward.
+///   - weight: as it was given forward.
+///   - options: as they were given forward.
+///   - outputPadding: as it was given forward.
+/// - Throws: ``GeometryError``, as forward, and for an upstream of another shape.
+public func convTransposeGradients<Scalar: TensorScalar & BinaryFloatingPoint>(
+  upstream: Tensor<Scalar>, input: Tensor<Scalar>, weight: Tensor<Scalar>,
+  _ options: ConvolutionGeometry.Options = .init(), outputPadding: [Int] = [0]
+) throws(GeometryError) -> ConvGradients<Scalar> {
+  let geometry = try ConvolutionGeometry(
+    transposedInput: input.shape, weight: weight.shape, options, outputPadding: outputPadding)
+  try check(upstream: upstream.shape, output: geometry.inputShape)
+  let loops = ConvolutionLoops<Scalar>(geometry)
+  // Transposed again: upstream takes the place of the convolution's input.
+  return ConvGradients(
+    input: loops.forward(upstream, weight, nil), weight: loops.weightGradient(input, upstream),
+    bias: upstream.sumPerChannel())
+}
+
+private func check(bias: Shape?, channels: Int) throws(GeometryError) {
+  if let bias, bias != [channels] {
+    throw .wrongRank("a bias of shape \(bias) for \(channels) output channels: it must be [\(channels)]")
+  }
+}
+
+private func check(upstream: Shape, output: Shape) throws(GeometryError) {
+  guard upstream == output else {
+    throw .wrongRank("an upstream gradient of shape \(upstream): it must have the output's, \(output)")
+  }
+}

@@ -1,0 +1,183 @@
+import Tensors
+
+// Convolution and its three relatives as loops over rows: the plain algorithms, for every stride, dilation,
+// grouping and padding, in float32 and float64. Every output element belongs to one piece of work, and is
+// summed in one order, so results do not depend on the threads.
+//
+//   y[n, k, o]  = bias[k] + sum over c, t of x[n, c, source(o, t)] * w[k, c, t]
+//   dx[n, c, i] = sum over k, (o, t) with source(o, t) = i of dy[n, k, o] * w[k, c, t]
+//   dw[k, c, t] = sum over n, o of dy[n, k, o] * x[n, c, source(o, t)]
+
+struct ConvolutionLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
+  let geometry: ConvolutionGeometry
+  private let depth: AxisTaps
+  private let height: AxisTaps
+  private let width: AxisTaps
+  private let fill: Scalar
+
+  init(_ geometry: ConvolutionGeometry) {
+    self.geometry = geometry
+    depth = AxisTaps(geometry, axis: 0)
+    height = AxisTaps(geometry, axis: 1)
+    width = AxisTaps(geometry, axis: 2)
+    fill = Scalar(geometry.mode.fillValue)
+  }
+
+  private var inputPlane: Int { geometry.input.reduce(1, *) }
+  private var outputPlane: Int { geometry.output.reduce(1, *) }
+  private var kernelPlane: Int { geometry.kernel.reduce(1, *) }
+  private var inPerGroup: Int { geometry.inChannels / geometry.groups }
+  private var outPerGroup: Int { geometry.outChannels / geometry.groups }
+
+  /// Calls `body` for each tap and output row: the weight's place in its plane, the first sample of the output
+  /// row, the first sample of the input row (nil where the padding's constant stands), and the tap along it.
+  @inline(__always)
+  private func forEachRow(
+    _ body: (_ weight: Int, _ outputRow: Int, _ inputRow: Int?, _ tap: AxisTaps.Tap) -> Void
+  ) {
+    let g = geometry
+    var weight = 0
+    for kz in 0..<g.kernel[0] {
+      for ky in 0..<g.kernel[1] {
+        for kx in 0..<g.kernel[2] {
+          for oz in 0..<g.output[0] {
+            let z = depth.source(oz, tap: kz)
+            for oy in 0..<g.output[1] {
+              let y = height.source(oy, tap: ky)
+              var row: Int?
+              if let z, let y { row = (z * g.input[1] + y) * g.input[2] }
+              body(weight, (oz * g.output[1] + oy) * g.output[2], row, width.taps[kx])
+            }
+          }
+          weight += 1
+        }
+      }
+    }
+  }
+
+  /// y from x, w and bias.
+  func forward(_ x: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?) -> Tensor<Scalar> {
+    let g = geometry
+    let biases = bias?.scalars
+    return x.withUnsafeBufferPointer { x in
+      w.withUnsafeBufferPointer { w in
+        Tensor(unsafeUninitializedShape: g.outputShape) { y in
+          let y = y.baseAddress!
+          ThreadPool.shared.parallelFor(g.batch * g.outChannels) { piece in
+            let (n, k) = (piece / g.outChannels, piece % g.outChannels)
+            let plane = y + piece * outputPlane
+            plane.initialize(repeating: biases?[k] ?? 0, count: outputPlane)
+            for c in 0..<inPerGroup {
+              let input = x.baseAddress! + (n * g.inChannels + k / outPerGroup * inPerGroup + c) * inputPlane
+              let weights = w.baseAddress! + (k * inPerGroup + c) * kernelPlane
+              forEachRow { weight, outputRow, inputRow, tap in
+                let (out, value) = (plane + outputRow, weights[weight])
+                guard let inputRow else {
+                  if fill != 0 { for o in 0..<g.output[2] { out[o] += value * fill } }
+                  return
+                }
+                let row = input + inputRow
+                let (stride, offset) = (width.stride, tap.offset)
+                if stride == 1 {
+                  for o in tap.inside { out[o] += value * row[o &+ offset] }
+                } else {
+                  for o in tap.inside { out[o] += value * row[o &* stride &+ offset] }
+                }
+                for (o, source) in tap.outside { out[o] += value * (source.map { row[$0] } ?? fill) }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// dx from dy and w; with a bias for each input channel, a transposed convolution.
+  func inputGradient(
+    _ dy: Tensor<Scalar>, _ w: Tensor<Scalar>, bias: Tensor<Scalar>? = nil
+  ) -> Tensor<Scalar> {
+    let g = geometry
+    let biases = bias?.scalars
+    return dy.withUnsafeBufferPointer { dy in
+      w.withUnsafeBufferPointer { w in
+        Tensor(unsafeUninitializedShape: g.inputShape) { dx in
+          let dx = dx.baseAddress!
+          ThreadPool.shared.parallelFor(g.batch * g.inChannels) { piece in
+            let (n, c) = (piece / g.inChannels, piece % g.inChannels)
+            let group = c / inPerGroup
+            let plane = dx + piece * inputPlane
+            plane.initialize(repeating: biases?[c] ?? 0, count: inputPlane)
+            for k in group * outPerGroup..<(group + 1) * outPerGroup {
+              let upstream = dy.baseAddress! + (n * g.outChannels + k) * outputPlane
+              let weights = w.baseAddress! + (k * inPerGroup + c % inPerGroup) * kernelPlane
+              forEachRow { weight, outputRow, inputRow, tap in
+                guard let inputRow else { return }
+                let (out, row, value) = (plane + inputRow, upstream + outputRow, weights[weight])
+                let (stride, offset) = (width.stride, tap.offset)
+                if stride == 1 {
+                  for o in tap.inside { out[o &+ offset] += value * row[o] }
+                } else {
+                  for o in tap.inside { out[o &* stride &+ offset] += value * row[o] }
+                }
+                for (o, source) in tap.outside { if let source { out[source] += value * row[o] } }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// dw from dy and x.
+  func weightGradient(_ dy: Tensor<Scalar>, _ x: Tensor<Scalar>) -> Tensor<Scalar> {
+    let g = geometry
+    return dy.withUnsafeBufferPointer { dy in
+      x.withUnsafeBufferPointer { x in
+        Tensor(unsafeUninitializedShape: g.weightShape) { dw in
+          let dw = dw.baseAddress!
+          ThreadPool.shared.parallelFor(g.outChannels * inPerGroup) { piece in
+            let (k, c) = (piece / inPerGroup, piece % inPerGroup)
+            let gradients = dw + piece * kernelPlane
+            gradients.initialize(repeating: 0, count: kernelPlane)
+            for n in 0..<g.batch {
+              let upstream = dy.baseAddress! + (n * g.outChannels + k) * outputPlane
+              let input = x.baseAddress! + (n * g.inChannels + k / outPerGroup * inPerGroup + c) * inputPlane
+              forEachRow { weight, outputRow, inputRow, tap in
+                let row = upstream + outputRow
+                var sum: Scalar = 0
+                if let inputRow {
+                  let source = input + inputRow
+                  for o in tap.inside { sum += row[o] * source[o &* width.stride &+ tap.offset] }
+                  for (o, i) in tap.outside { sum += row[o] * (i.map { source[$0] } ?? fill) }
+                } else if fill != 0 {
+                  for o in 0..<g.output[2] { sum += row[o] * fill }
+                }
+                gradients[weight] += sum
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+extension Tensor where Scalar: BinaryFloatingPoint {
+  /// `[N, C, spatial...]` summed to `[C]`: the gradient of a bias.
+  func sumPerChannel() -> Tensor {
+    let channels = shape[1]
+    let plane = shape.dimensions[2...].reduce(1, *)
+    return withUnsafeBufferPointer { elements in
+      Tensor(unsafeUninitializedShape: [channels]) { sums in
+        for c in 0..<channels {
+          var sum: Scalar = 0
+          for n in 0..<shape[0] {
+            let start = (n * channels + c) * plane
+            for i in start..<start + plane { sum += elements[i] }
+          }
+          sums.initializeElement(at: c, to: sum)
+        }
+      }
+    }
+  }
+}
