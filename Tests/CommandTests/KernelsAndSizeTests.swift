@@ -61,6 +61,24 @@ import Testing
     #expect(formula.text.contains("floor((224 + 3 + 3 - 1*(7-1) - 1) / 2) + 1 = 112"))
   }
 
+  @Test func receptiveFields() throws {
+    let alexNet = try run([
+      "receptive-field", "11s4p2", "3s2", "5p2", "3s2", "3*3p1", "3s2", "--input", "224", "--json",
+    ])
+    let lines = try #require(try JSONSerialization.jsonObject(with: alexNet.data) as? [[String: Any]])
+    #expect(lines.count == 8)
+    #expect(
+      lines.last?["size"] as? Int == 195 && lines.last?["jump"] as? Int == 32
+        && lines.last?["output"] as? Int == 6)
+    let branches = try run(["receptive-field", "7s2p3", "3s2p1", "2*3p1+3p1|id", "3s2p1+3p1|1s2"])
+    #expect(branches.status == 0 && branches.text.contains("3s2p1+3p1|1s2  67      8"))
+    for (layer, status) in [
+      ("3x2", 64), ("", 64), ("s2", 64), ("3s2|1", 1), ("0", 1), ("3s", 64), ("9999*3", 64),
+    ] {
+      #expect(try run(["receptive-field", layer]).status == Int32(status), "\(layer)")
+    }
+  }
+
   @Test func kernelsAreListedShownAndMade() throws {
     let list = try run(["kernels"])
     #expect(list.status == 0)

@@ -65,6 +65,7 @@ public struct ConvolutionGeometry: Sendable, Hashable {
   /// - Parameters:
   ///   - input: `[N, C, spatial...]`
   ///   - weight: `[C, K / groups, spatial...]`
+  ///   - options: of the convolution that this is the transpose of.
   ///   - outputPadding: samples added at the end of each axis.
   public init(
     transposedInput input: Shape, weight: Shape, _ options: Options, outputPadding: [Int] = [0]

@@ -73,7 +73,7 @@ public enum OutputSize {
   }
 
   /// Larger numbers are typing errors, and would overflow.
-  private static let limit = 1 << 31
+  static let limit = 1 << 31
 
   private static func check(
     input: Int, window: Window, padding: Padding.Amount
