@@ -56,12 +56,19 @@ public struct GoldenOperators<Parameters: Decodable & Sendable> {
   }
 
   /// A float32 tensor, or nil where the file has none of this name.
-  public func tensor(_ name: String) -> Tensor<Float>? {
-    guard let entry = tensors[name], entry.dtype == "F32" else { return nil }
+  public func tensor(_ name: String) -> Tensor<Float>? { read(name, "F32", Float.self) }
+
+  /// An int64 tensor, or nil where the file has none of this name.
+  public func integers(_ name: String) -> Tensor<Int64>? { read(name, "I64", Int64.self) }
+
+  private func read<Scalar: TensorScalar>(_ name: String, _ dtype: String, _: Scalar.Type) -> Tensor<Scalar>?
+  {
+    guard let entry = tensors[name], entry.dtype == dtype else { return nil }
     let shape = Shape(entry.shape)
     let values = bytes.withUnsafeBytes { raw in
       (0..<shape.count).map {
-        raw.loadUnaligned(fromByteOffset: start + entry.data_offsets[0] + 4 * $0, as: Float.self)
+        raw.loadUnaligned(
+          fromByteOffset: start + entry.data_offsets[0] + MemoryLayout<Scalar>.size * $0, as: Scalar.self)
       }
     }
     return Tensor(values, shape: shape)

@@ -75,7 +75,7 @@ public struct ConvolutionGeometry: Sendable, Hashable {
       throw .indivisible(
         "\(shapes.channels) input channels do not fit a weight of \(weight), which takes \(weight[0])")
     }
-    let extra = try Shapes.spread(outputPadding, "output padding", shapes.rank)
+    let extra = try spread(outputPadding, "output padding", shapes.rank)
     var output: [Int] = []
     for axis in 0..<shapes.rank {
       output.append(
@@ -169,8 +169,8 @@ private struct Shapes {
     batch = image[0]
     channels = image[1]
     sizes = Array(image.dimensions[2...])
-    let strides = try Self.spread(options.stride, "stride", rank)
-    let dilations = try Self.spread(options.dilation, "dilation", rank)
+    let strides = try spread(options.stride, "stride", rank)
+    let dilations = try spread(options.dilation, "dilation", rank)
     if case .explicit(let amounts) = options.padding.extent, amounts.count != 1, amounts.count != rank {
       throw .wrongRank("\(amounts.count) paddings for \(rank) spatial axes; give one, or \(rank)")
     }
@@ -184,13 +184,5 @@ private struct Shapes {
     }
     self.windows = windows
     self.amounts = amounts
-  }
-
-  static func spread(_ values: [Int], _ name: String, _ rank: Int) throws(GeometryError) -> [Int] {
-    if values.count == rank { return values }
-    guard values.count == 1 else {
-      throw .wrongRank("\(values.count) values of \(name) for \(rank) spatial axes; give one, or \(rank)")
-    }
-    return [Int](repeating: values[0], count: rank)
   }
 }

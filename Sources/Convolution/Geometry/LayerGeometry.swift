@@ -71,10 +71,10 @@ public struct LayerGeometry: Sendable, Equatable {
         "\(channels) input and \(outChannels) output channels cannot both be split into "
           + "\(options.groups) groups; the groups must divide both")
     }
-    let kernel = try Self.spread(options.kernel, "kernel", rank)
-    let stride = try Self.spread(options.stride, "stride", rank)
-    let dilation = try Self.spread(options.dilation, "dilation", rank)
-    let outputPadding = try Self.spread(options.outputPadding, "output padding", rank)
+    let kernel = try spread(options.kernel, "kernel", rank)
+    let stride = try spread(options.stride, "stride", rank)
+    let dilation = try spread(options.dilation, "dilation", rank)
+    let outputPadding = try spread(options.outputPadding, "output padding", rank)
     if case .explicit(let amounts) = options.padding.extent, amounts.count != 1, amounts.count != rank {
       throw .wrongRank("\(amounts.count) paddings for \(rank) spatial axes; give one, or \(rank)")
     }
@@ -107,14 +107,6 @@ public struct LayerGeometry: Sendable, Equatable {
     let weights = try Self.product(kernel + [fan, positions[0]])
     parameters = weights + (options.bias ? outChannels : 0)
     multiplyAdds = try Self.product(kernel + [fan] + positions)
-  }
-
-  private static func spread(_ values: [Int], _ name: String, _ rank: Int) throws(GeometryError) -> [Int] {
-    if values.count == rank { return values }
-    guard values.count == 1 else {
-      throw .wrongRank("\(values.count) values of \(name) for \(rank) spatial axes; give one, or \(rank)")
-    }
-    return [Int](repeating: values[0], count: rank)
   }
 
   private static func product(_ factors: [Int]) throws(GeometryError) -> Int {

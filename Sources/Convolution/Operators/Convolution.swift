@@ -104,7 +104,7 @@ private func check(bias: Shape?, channels: Int) throws(GeometryError) {
   }
 }
 
-private func check(upstream: Shape, output: Shape) throws(GeometryError) {
+func check(upstream: Shape, output: Shape) throws(GeometryError) {
   guard upstream == output else {
     throw .wrongRank("an upstream gradient of shape \(upstream): it must have the output's, \(output)")
   }

@@ -1,0 +1,95 @@
+import Tensors
+
+/// A pooling of one, two or three spatial axes, validated. Lower ranks are three axes with leading ones of
+/// size 1.
+public struct PoolingGeometry: Sendable, Hashable {
+  /// Spatial axes of the tensors: 1, 2 or 3.
+  public let rank: Int
+  public let batch: Int
+  public let channels: Int
+  /// Depth, height, width.
+  public let input: [Int]
+  public let output: [Int]
+  let windows: [Window]
+  let padding: [Padding.Amount]
+
+  /// How a window moves: one number an axis, or one for all axes.
+  public struct Options: Sendable, Hashable {
+    public var kernel: [Int]
+    /// As far as the kernel reaches where nil, so that windows do not overlap.
+    public var stride: [Int]?
+    public var padding: Padding
+    public var dilation: [Int]
+    /// Sizes are rounded up; the last window must start inside the input or its begin padding.
+    public var ceilMode: Bool
+
+    public init(
+      kernel: [Int], stride: [Int]? = nil, padding: Padding = .valid, dilation: [Int] = [1],
+      ceilMode: Bool = false
+    ) {
+      self.kernel = kernel
+      self.stride = stride
+      self.padding = padding
+      self.dilation = dilation
+      self.ceilMode = ceilMode
+    }
+  }
+
+  /// - Parameters:
+  ///   - input: `[N, C, spatial...]`
+  ///   - options: the window and how it moves. Padding holds no samples: its mode is not used.
+  /// - Throws: ``GeometryError``, also for padding as wide as the window, which would see nothing else.
+  public init(input: Shape, _ options: Options) throws(GeometryError) {
+    let rank = input.rank - 2
+    guard (1...3).contains(rank) else {
+      throw .wrongRank("an input of shape \(input): it must be [N, C] and one to three spatial sizes")
+    }
+    let kernel = try spread(options.kernel, "kernel", rank)
+    let stride = try spread(options.stride ?? kernel, "stride", rank)
+    let dilation = try spread(options.dilation, "dilation", rank)
+    if case .explicit(let amounts) = options.padding.extent, amounts.count != 1, amounts.count != rank {
+      throw .wrongRank("\(amounts.count) paddings for \(rank) spatial axes; give one, or \(rank)")
+    }
+    var windows: [Window] = []
+    var padding: [Padding.Amount] = []
+    var output: [Int] = []
+    for axis in 0..<rank {
+      let window = Window(kernel: kernel[axis], stride: stride[axis], dilation: dilation[axis])
+      try OutputSize.check(window)
+      let size = input[axis + 2]
+      let amount = options.padding.amount(axis: axis, input: size, window: window)
+      let reach = window.dilation * (window.kernel - 1)
+      guard max(amount.begin, amount.end) <= reach else {
+        throw .outOfRange(
+          "pooling padding", max(amount.begin, amount.end),
+          "at most \(reach), so that no window sees padding alone")
+      }
+      output.append(
+        try OutputSize.convolution(
+          input: size, window: window, padding: amount, ceilMode: options.ceilMode
+        ).size)
+      windows.append(window)
+      padding.append(amount)
+    }
+    let missing = 3 - rank
+    self.rank = rank
+    batch = input[0]
+    channels = input[1]
+    self.input = [Int](repeating: 1, count: missing) + input.dimensions[2...]
+    self.output = [Int](repeating: 1, count: missing) + output
+    self.windows = [Window](repeating: Window(kernel: 1), count: missing) + windows
+    self.padding = [Padding.Amount](repeating: Padding.Amount(0, 0), count: missing) + padding
+  }
+
+  public var inputShape: Shape { Shape([batch, channels] + input.suffix(rank)) }
+  public var outputShape: Shape { Shape([batch, channels] + output.suffix(rank)) }
+}
+
+/// One value an axis, from one for all or one for each.
+func spread(_ values: [Int], _ name: String, _ rank: Int) throws(GeometryError) -> [Int] {
+  if values.count == rank { return values }
+  guard values.count == 1 else {
+    throw .wrongRank("\(values.count) values of \(name) for \(rank) spatial axes; give one, or \(rank)")
+  }
+  return [Int](repeating: values[0], count: rank)
+}

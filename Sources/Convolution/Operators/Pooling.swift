@@ -1,0 +1,86 @@
+import Tensors
+
+/// What an average pooling divides a window's sum by.
+public enum AverageDivisor: Sendable, Hashable {
+  /// The window's length with its padding, as far as the padded input reaches (PyTorch's and ONNX's
+  /// `count_include_pad`).
+  case paddedWindow
+  /// The samples of the input in it.
+  case samples
+  /// The same number everywhere (PyTorch's `divisor_override`).
+  case fixed(Int)
+}
+
+/// The greatest sample of each window.
+///
+/// y[n, c, o] = max over t of x[n, c, o * stride + t * dilation - padBegin], padding left out.
+/// - Parameters:
+///   - input: `[N, C, spatial...]`; N may be 0.
+///   - options: the window and how it moves.
+/// - Returns: `[N, C, spatial...]`, sizes by ``OutputSize/convolutionFormula`` or ``OutputSize/ceilFormula``; and
+///   the place of each greatest sample in its plane, the first of equals. NaN counts as the greatest.
+/// - Throws: ``GeometryError``.
+/// - Source: PyTorch `max_pool1d` to `3d`; ONNX `MaxPool`.
+public func maxPool<Scalar: TensorScalar & BinaryFloatingPoint>(
+  _ input: Tensor<Scalar>, _ options: PoolingGeometry.Options
+) throws(GeometryError) -> (values: Tensor<Scalar>, indices: Tensor<Int64>) {
+  PoolingLoops(try PoolingGeometry(input: input.shape, options)).max(input)
+}
+
+/// The gradient of ``maxPool(_:_:)`` with respect to its input.
+/// - Parameters:
+///   - upstream: dL/dy, of the output's shape.
+///   - indices: as they came out forward.
+///   - inputShape: of the input.
+///   - options: as they were given forward.
+/// - Throws: ``GeometryError``, also for an index outside its plane.
+public func maxPoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
+  upstream: Tensor<Scalar>, indices: Tensor<Int64>, inputShape: Shape, _ options: PoolingGeometry.Options
+) throws(GeometryError) -> Tensor<Scalar> {
+  let geometry = try PoolingGeometry(input: inputShape, options)
+  try check(upstream: upstream.shape, output: geometry.outputShape)
+  try check(upstream: indices.shape, output: geometry.outputShape)
+  let plane = geometry.input.reduce(1, *)
+  if let wrong = indices.scalars.first(where: { $0 < 0 || $0 >= plane }) {
+    throw .outOfRange("index", Int(wrong), "from 0 to below \(plane), the samples of a plane")
+  }
+  return PoolingLoops(geometry).maxGradient(upstream, indices)
+}
+
+/// The mean of each window.
+///
+/// y[n, c, o] = 1 / divisor * sum over t of x[n, c, o * stride + t * dilation - padBegin]
+/// - Parameters:
+///   - input: `[N, C, spatial...]`; N may be 0.
+///   - options: the window and how it moves.
+///   - divisor: what sums are divided by.
+/// - Returns: `[N, C, spatial...]`, sizes by ``OutputSize/convolutionFormula`` or ``OutputSize/ceilFormula``.
+/// - Throws: ``GeometryError``, also for a divisor of 0.
+/// - Source: PyTorch `avg_pool1d` to `3d`; ONNX `AveragePool`.
+public func averagePool<Scalar: TensorScalar & BinaryFloatingPoint>(
+  _ input: Tensor<Scalar>, _ options: PoolingGeometry.Options, divisor: AverageDivisor = .paddedWindow
+) throws(GeometryError) -> Tensor<Scalar> {
+  try check(divisor)
+  return PoolingLoops(try PoolingGeometry(input: input.shape, options)).average(input, divisor)
+}
+
+/// The gradient of ``averagePool(_:_:divisor:)`` with respect to its input.
+/// - Parameters:
+///   - upstream: dL/dy, of the output's shape.
+///   - inputShape: of the input.
+///   - options: as they were given forward.
+///   - divisor: as it was given forward.
+/// - Throws: ``GeometryError``.
+public func averagePoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
+  upstream: Tensor<Scalar>, inputShape: Shape, _ options: PoolingGeometry.Options,
+  divisor: AverageDivisor = .paddedWindow
+) throws(GeometryError) -> Tensor<Scalar> {
+  try check(divisor)
+  let geometry = try PoolingGeometry(input: inputShape, options)
+  try check(upstream: upstream.shape, output: geometry.outputShape)
+  return PoolingLoops(geometry).averageGradient(upstream, divisor)
+}
+
+private func check(_ divisor: AverageDivisor) throws(GeometryError) {
+  if case .fixed(0) = divisor { throw .outOfRange("divisor", 0, "anything but 0") }
+}

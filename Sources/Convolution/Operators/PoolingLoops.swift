@@ -1,0 +1,145 @@
+import Tensors
+
+/// Pooling and its gradients as loops over planes: every plane is one piece of work, and is summed in one order.
+struct PoolingLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
+  let geometry: PoolingGeometry
+
+  /// Of one output along one axis: the samples of the input in its window, and how long it is with the padding.
+  private struct Reach {
+    let samples: [Int]
+    let paddedLength: Int
+  }
+
+  private let reaches: [[Reach]]
+
+  init(_ geometry: PoolingGeometry) {
+    self.geometry = geometry
+    reaches = (0..<3).map { axis in
+      let (window, amount) = (geometry.windows[axis], geometry.padding[axis])
+      return (0..<geometry.output[axis]).map { position in
+        let start = position * window.stride - amount.begin
+        let samples = (0..<window.kernel).map { start + $0 * window.dilation }
+        let padded = samples.count { $0 < geometry.input[axis] + amount.end }
+        return Reach(
+          samples: samples.filter { (0..<geometry.input[axis]).contains($0) }, paddedLength: padded)
+      }
+    }
+  }
+
+  private var planes: Int { geometry.batch * geometry.channels }
+  private var inputPlane: Int { geometry.input.reduce(1, *) }
+  private var outputPlane: Int { geometry.output.reduce(1, *) }
+
+  /// Calls `body` with each output's place in its plane and its reach along the three axes.
+  @inline(__always)
+  private func forEachWindow(_ body: (_ output: Int, _ z: Reach, _ y: Reach, _ x: Reach) -> Void) {
+    var output = 0
+    for z in reaches[0] {
+      for y in reaches[1] {
+        for x in reaches[2] {
+          body(output, z, y, x)
+          output += 1
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func forEachSample(_ z: Reach, _ y: Reach, _ x: Reach, _ body: (_ sample: Int) -> Void) {
+    for i in z.samples {
+      for j in y.samples {
+        let row = (i * geometry.input[1] + j) * geometry.input[2]
+        for k in x.samples { body(row + k) }
+      }
+    }
+  }
+
+  /// The greatest sample of each window, and its place in its plane; the first of equals, and NaN above all.
+  func max(_ x: Tensor<Scalar>) -> (values: Tensor<Scalar>, indices: Tensor<Int64>) {
+    var indices = Tensor<Int64>(zeros: geometry.outputShape)
+    let values = indices.withUnsafeMutableBufferPointer { indices in
+      let indices = indices.baseAddress!
+      return x.withUnsafeBufferPointer { x in
+        Tensor<Scalar>(unsafeUninitializedShape: geometry.outputShape) { y in
+          let y = y.baseAddress!
+          ThreadPool.shared.parallelFor(planes) { plane in
+            let input = x.baseAddress! + plane * inputPlane
+            forEachWindow { output, z, row, column in
+              var best = -Scalar.infinity
+              var place = -1
+              forEachSample(z, row, column) { sample in
+                let value = input[sample]
+                if place < 0 || value > best || (value.isNaN && !best.isNaN) {
+                  (best, place) = (value, sample)
+                }
+              }
+              (y + plane * outputPlane + output).initialize(to: best)
+              indices[plane * outputPlane + output] = Int64(place)
+            }
+          }
+        }
+      }
+    }
+    return (values, indices)
+  }
+
+  /// Each upstream gradient goes to the sample that was greatest.
+  func maxGradient(_ upstream: Tensor<Scalar>, _ indices: Tensor<Int64>) -> Tensor<Scalar> {
+    scattered { plane, dx in
+      upstream.withUnsafeBufferPointer { upstream in
+        indices.withUnsafeBufferPointer { indices in
+          for i in plane * outputPlane..<(plane + 1) * outputPlane { dx[Int(indices[i])] += upstream[i] }
+        }
+      }
+    }
+  }
+
+  func average(_ x: Tensor<Scalar>, _ divisor: AverageDivisor) -> Tensor<Scalar> {
+    x.withUnsafeBufferPointer { x in
+      Tensor<Scalar>(unsafeUninitializedShape: geometry.outputShape) { y in
+        let y = y.baseAddress!
+        ThreadPool.shared.parallelFor(planes) { plane in
+          let input = x.baseAddress! + plane * inputPlane
+          forEachWindow { output, z, row, column in
+            var sum: Scalar = 0
+            forEachSample(z, row, column) { sum += input[$0] }
+            let mean = sum / Scalar(count(z, row, column, divisor))
+            (y + plane * outputPlane + output).initialize(to: mean)
+          }
+        }
+      }
+    }
+  }
+
+  func averageGradient(_ upstream: Tensor<Scalar>, _ divisor: AverageDivisor) -> Tensor<Scalar> {
+    scattered { plane, dx in
+      upstream.withUnsafeBufferPointer { upstream in
+        forEachWindow { output, z, row, column in
+          let share = upstream[plane * outputPlane + output] / Scalar(count(z, row, column, divisor))
+          forEachSample(z, row, column) { dx[$0] += share }
+        }
+      }
+    }
+  }
+
+  private func count(_ z: Reach, _ y: Reach, _ x: Reach, _ divisor: AverageDivisor) -> Int {
+    switch divisor {
+    case .paddedWindow: z.paddedLength * y.paddedLength * x.paddedLength
+    case .samples: z.samples.count * y.samples.count * x.samples.count
+    case .fixed(let count): count
+    }
+  }
+
+  /// A gradient of the input's shape, each plane zeroed and then added to by `body`.
+  private func scattered(_ body: (_ plane: Int, _ dx: UnsafeMutablePointer<Scalar>) -> Void) -> Tensor<Scalar>
+  {
+    Tensor(unsafeUninitializedShape: geometry.inputShape) { dx in
+      let dx = dx.baseAddress!
+      ThreadPool.shared.parallelFor(planes) { plane in
+        let start = dx + plane * inputPlane
+        start.initialize(repeating: 0, count: inputPlane)
+        body(plane, start)
+      }
+    }
+  }
+}
