@@ -65,6 +65,40 @@ import Testing
     }
   }
 
+  struct AdaptiveParameters: Decodable, Sendable {
+    let output_size: [Int]
+  }
+
+  @Test func everyAdaptivePoolIsPyTorchs() throws {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Vectors")
+    let golden = try GoldenOperators<AdaptiveParameters>(folder) { $0.hasPrefix("adaptive") }
+    #expect(golden.cases.count == 36)
+    for item in golden.cases {
+      let x = try #require(golden.tensor("\(item.id).in.x"))
+      let upstream = try #require(golden.tensor("\(item.id).grad.upstream"))
+      let (y, dx): (Tensor<Float>, Tensor<Float>)
+      if item.op.hasPrefix("adaptive_max") {
+        let (values, indices) = try adaptiveMaxPool(x, outputSize: item.params.output_size)
+        #expect(indices == golden.integers("\(item.id).out.indices"), "\(item.id)")
+        (y, dx) = (
+          values, try adaptiveMaxPoolGradient(upstream: upstream, indices: indices, inputShape: x.shape)
+        )
+      } else {
+        y = try adaptiveAveragePool(x, outputSize: item.params.output_size)
+        dx = try adaptiveAveragePoolGradient(upstream: upstream, inputShape: x.shape)
+      }
+      // Sums of at most a plane of float32 samples of magnitude about 4.
+      let tolerance = Float(x.shape.dimensions[2...].reduce(1, *)) * 0x1p-22 * 4
+      #expect(Self.worst(y, try #require(golden.tensor("\(item.id).out.y"))) <= tolerance, "\(item.id)")
+      #expect(Self.worst(dx, try #require(golden.tensor("\(item.id).grad.x"))) <= tolerance, "\(item.id)")
+    }
+    #expect(throws: GeometryError.self) {
+      try adaptiveMaxPool(Tensor<Float>(zeros: [1, 1, 4]), outputSize: [0])
+    }
+    #expect(
+      try adaptiveAveragePool(Tensor<Float>(zeros: [0, 2, 4, 4]), outputSize: [1]).shape == [0, 2, 1, 1])
+  }
+
   private static func worst(_ a: Tensor<Float>, _ b: Tensor<Float>) -> Float {
     guard a.shape == b.shape else { return .infinity }
     return zip(a.scalars, b.scalars).reduce(0) { worst, pair in

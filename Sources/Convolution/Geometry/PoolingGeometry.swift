@@ -10,7 +10,8 @@ public struct PoolingGeometry: Sendable, Hashable {
   /// Depth, height, width.
   public let input: [Int]
   public let output: [Int]
-  let windows: [Window]
+  /// Nil for adaptive pooling, whose windows follow from the sizes.
+  let windows: [Window]?
   let padding: [Padding.Amount]
 
   /// How a window moves: one number an axis, or one for all axes.
@@ -79,6 +80,34 @@ public struct PoolingGeometry: Sendable, Hashable {
     self.output = [Int](repeating: 1, count: missing) + output
     self.windows = [Window](repeating: Window(kernel: 1), count: missing) + windows
     self.padding = [Padding.Amount](repeating: Padding.Amount(0, 0), count: missing) + padding
+  }
+
+  /// An adaptive pooling: as many windows as are asked for, of nearly equal length, that cover the input.
+  ///
+  /// Output i covers floor(i * in / out) ..< ceil((i + 1) * in / out).
+  /// - Parameters:
+  ///   - input: `[N, C, spatial...]`
+  ///   - outputSize: one size an axis, or one for all.
+  /// - Throws: ``GeometryError``.
+  public init(input: Shape, adaptiveOutput outputSize: [Int]) throws(GeometryError) {
+    let rank = input.rank - 2
+    guard (1...3).contains(rank) else {
+      throw .wrongRank("an input of shape \(input): it must be [N, C] and one to three spatial sizes")
+    }
+    let output = try spread(outputSize, "output size", rank)
+    for (name, sizes) in [("input size", Array(input.dimensions[2...])), ("output size", output)] {
+      for size in sizes where !(1...OutputSize.limit).contains(size) {
+        throw .outOfRange(name, size, "from 1 to \(OutputSize.limit)")
+      }
+    }
+    let missing = [Int](repeating: 1, count: 3 - rank)
+    self.rank = rank
+    batch = input[0]
+    channels = input[1]
+    self.input = missing + input.dimensions[2...]
+    self.output = missing + output
+    windows = nil
+    padding = [Padding.Amount](repeating: Padding.Amount(0, 0), count: 3)
   }
 
   public var inputShape: Shape { Shape([batch, channels] + input.suffix(rank)) }

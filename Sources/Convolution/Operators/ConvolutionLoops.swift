@@ -12,8 +12,8 @@ struct ConvolutionLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
   let geometry: ConvolutionGeometry
   private let depth: AxisTaps
   private let height: AxisTaps
-  private let width: AxisTaps
-  private let fill: Scalar
+  let width: AxisTaps
+  let fill: Scalar
 
   init(_ geometry: ConvolutionGeometry) {
     self.geometry = geometry
@@ -23,16 +23,16 @@ struct ConvolutionLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
     fill = Scalar(geometry.mode.fillValue)
   }
 
-  private var inputPlane: Int { geometry.input.reduce(1, *) }
-  private var outputPlane: Int { geometry.output.reduce(1, *) }
-  private var kernelPlane: Int { geometry.kernel.reduce(1, *) }
+  var inputPlane: Int { geometry.input.reduce(1, *) }
+  var outputPlane: Int { geometry.output.reduce(1, *) }
+  var kernelPlane: Int { geometry.kernel.reduce(1, *) }
   private var inPerGroup: Int { geometry.inChannels / geometry.groups }
   private var outPerGroup: Int { geometry.outChannels / geometry.groups }
 
   /// Calls `body` for each tap and output row: the weight's place in its plane, the first sample of the output
   /// row, the first sample of the input row (nil where the padding's constant stands), and the tap along it.
   @inline(__always)
-  private func forEachRow(
+  func forEachRow(
     _ body: (_ weight: Int, _ outputRow: Int, _ inputRow: Int?, _ tap: AxisTaps.Tap) -> Void
   ) {
     let g = geometry

@@ -37,7 +37,12 @@ public func maxPool<Scalar: TensorScalar & BinaryFloatingPoint>(
 public func maxPoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
   upstream: Tensor<Scalar>, indices: Tensor<Int64>, inputShape: Shape, _ options: PoolingGeometry.Options
 ) throws(GeometryError) -> Tensor<Scalar> {
-  let geometry = try PoolingGeometry(input: inputShape, options)
+  try scatter(upstream, indices, PoolingGeometry(input: inputShape, options))
+}
+
+private func scatter<Scalar: TensorScalar & BinaryFloatingPoint>(
+  _ upstream: Tensor<Scalar>, _ indices: Tensor<Int64>, _ geometry: PoolingGeometry
+) throws(GeometryError) -> Tensor<Scalar> {
   try check(upstream: upstream.shape, output: geometry.outputShape)
   try check(upstream: indices.shape, output: geometry.outputShape)
   let plane = geometry.input.reduce(1, *)
@@ -79,6 +84,59 @@ public func averagePoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
   let geometry = try PoolingGeometry(input: inputShape, options)
   try check(upstream: upstream.shape, output: geometry.outputShape)
   return PoolingLoops(geometry).averageGradient(upstream, divisor)
+}
+
+/// The greatest sample of each of as many windows as are asked for.
+/// - Parameters:
+///   - input: `[N, C, spatial...]`; N may be 0.
+///   - outputSize: one size an axis, or one for all.
+/// - Returns: `[N, C, outputSize...]`, and the place of each greatest sample in its plane.
+/// - Throws: ``GeometryError``.
+/// - Source: PyTorch `adaptive_max_pool1d` to `3d`; with an output size of 1, ONNX `GlobalMaxPool`.
+public func adaptiveMaxPool<Scalar: TensorScalar & BinaryFloatingPoint>(
+  _ input: Tensor<Scalar>, outputSize: [Int]
+) throws(GeometryError) -> (values: Tensor<Scalar>, indices: Tensor<Int64>) {
+  PoolingLoops(try PoolingGeometry(input: input.shape, adaptiveOutput: outputSize)).max(input)
+}
+
+/// The gradient of ``adaptiveMaxPool(_:outputSize:)`` with respect to its input.
+/// - Parameters:
+///   - upstream: dL/dy, of the output's shape.
+///   - indices: as they came out forward.
+///   - inputShape: of the input.
+/// - Throws: ``GeometryError``, also for an index outside its plane.
+public func adaptiveMaxPoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
+  upstream: Tensor<Scalar>, indices: Tensor<Int64>, inputShape: Shape
+) throws(GeometryError) -> Tensor<Scalar> {
+  let size = Array(upstream.shape.dimensions.dropFirst(2))
+  return try scatter(upstream, indices, PoolingGeometry(input: inputShape, adaptiveOutput: size))
+}
+
+/// The mean of each of as many windows as are asked for.
+/// - Parameters:
+///   - input: `[N, C, spatial...]`; N may be 0.
+///   - outputSize: one size an axis, or one for all.
+/// - Returns: `[N, C, outputSize...]`
+/// - Throws: ``GeometryError``.
+/// - Source: PyTorch `adaptive_avg_pool1d` to `3d`; with an output size of 1, ONNX `GlobalAveragePool`.
+public func adaptiveAveragePool<Scalar: TensorScalar & BinaryFloatingPoint>(
+  _ input: Tensor<Scalar>, outputSize: [Int]
+) throws(GeometryError) -> Tensor<Scalar> {
+  PoolingLoops(try PoolingGeometry(input: input.shape, adaptiveOutput: outputSize)).average(input, .samples)
+}
+
+/// The gradient of ``adaptiveAveragePool(_:outputSize:)`` with respect to its input.
+/// - Parameters:
+///   - upstream: dL/dy, of the output's shape.
+///   - inputShape: of the input.
+/// - Throws: ``GeometryError``.
+public func adaptiveAveragePoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
+  upstream: Tensor<Scalar>, inputShape: Shape
+) throws(GeometryError) -> Tensor<Scalar> {
+  let size = Array(upstream.shape.dimensions.dropFirst(2))
+  let geometry = try PoolingGeometry(input: inputShape, adaptiveOutput: size)
+  try check(upstream: upstream.shape, output: geometry.outputShape)
+  return PoolingLoops(geometry).averageGradient(upstream, .samples)
 }
 
 private func check(_ divisor: AverageDivisor) throws(GeometryError) {

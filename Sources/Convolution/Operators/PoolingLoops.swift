@@ -15,13 +15,20 @@ struct PoolingLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
   init(_ geometry: PoolingGeometry) {
     self.geometry = geometry
     reaches = (0..<3).map { axis in
-      let (window, amount) = (geometry.windows[axis], geometry.padding[axis])
-      return (0..<geometry.output[axis]).map { position in
+      let (input, output) = (geometry.input[axis], geometry.output[axis])
+      guard let window = geometry.windows?[axis] else {
+        return (0..<output).map { position in
+          let end = ((position + 1) * input + output - 1) / output
+          let samples = Array(position * input / output..<end)
+          return Reach(samples: samples, paddedLength: samples.count)
+        }
+      }
+      let amount = geometry.padding[axis]
+      return (0..<output).map { position in
         let start = position * window.stride - amount.begin
         let samples = (0..<window.kernel).map { start + $0 * window.dilation }
-        let padded = samples.count { $0 < geometry.input[axis] + amount.end }
-        return Reach(
-          samples: samples.filter { (0..<geometry.input[axis]).contains($0) }, paddedLength: padded)
+        let padded = samples.count { $0 < input + amount.end }
+        return Reach(samples: samples.filter { (0..<input).contains($0) }, paddedLength: padded)
       }
     }
   }
