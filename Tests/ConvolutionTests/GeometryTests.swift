@@ -1,18 +1,10 @@
 import Convolution
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct GeometryTests {
-  struct Case: Decodable {
-    let op: String
-    let params: Parameters
-    let input: [Int]
-    let weight: [Int]?
-    let bias: Bool
-    let output: [Int]
-  }
-
-  struct Parameters: Decodable {
+  struct Parameters: Decodable, Sendable {
     let stride: [Int]?
     let padding: PaddingSpelling?
     let dilation: [Int]?
@@ -23,7 +15,7 @@ import Testing
   }
 
   /// `[1, 2]` or `[[1, 1], [0, 2]]`.
-  enum PaddingSpelling: Decodable {
+  enum PaddingSpelling: Decodable, Sendable {
     case amounts([Padding.Amount])
 
     init(from decoder: any Decoder) throws {
@@ -38,28 +30,30 @@ import Testing
 
   /// The shapes of 600 convolutions and poolings of PyTorch.
   @Test func everyShapeIsPyTorchs() throws {
-    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("Vectors/geometry.json")
-    let cases = try JSONDecoder().decode([Case].self, from: Data(contentsOf: file))
-    #expect(cases.count == 600)
-    for item in cases {
-      let rank = item.input.count - 2
-      let kernel = item.weight.map { Array($0[2...]) } ?? item.params.kernel_size!
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Vectors")
+    let golden = try GoldenOperators<Parameters>(folder) { op in
+      ["conv", "avg_pool", "max_pool", "lp_pool"].contains { op.hasPrefix($0) }
+    }
+    #expect(golden.cases.count == 600)
+    for item in golden.cases {
+      let input = try #require(golden.shape("\(item.id).in.x")).dimensions
+      let output = try #require(golden.shape("\(item.id).out.y")).dimensions
+      let weight = golden.shape("\(item.id).in.weight")?.dimensions
+      let kernel = try #require(weight.map { Array($0[2...]) } ?? item.params.kernel_size)
       var padding = Padding.valid
       if case .amounts(let amounts) = item.params.padding { padding = Padding(.explicit(amounts)) }
       let isTransposed = item.op.hasPrefix("conv_transpose")
-      let groups = item.params.groups ?? 1
+      let hasBias = item.inputs.contains("bias")
       let layer = try LayerGeometry(
-        input: Array(item.input[1...]),
+        input: Array(input[1...]),
         LayerGeometry.Options(
-          kind: item.weight == nil ? .pooling : isTransposed ? .transposed : .convolution, kernel: kernel,
-          stride: item.params.stride ?? [Int](repeating: 1, count: rank),
-          dilation: item.params.dilation ?? [1], padding: padding,
-          outputPadding: item.params.output_padding ?? [0], groups: groups,
-          outChannels: item.output[1], bias: item.bias, ceilMode: item.params.ceil_mode ?? false))
-      #expect(layer.output == Array(item.output[1...]), "\(item)")
-      if let weight = item.weight {
-        #expect(layer.parameters == weight.reduce(1, *) + (item.bias ? item.output[1] : 0), "\(item)")
+          kind: weight == nil ? .pooling : isTransposed ? .transposed : .convolution, kernel: kernel,
+          stride: item.params.stride ?? [1], dilation: item.params.dilation ?? [1], padding: padding,
+          outputPadding: item.params.output_padding ?? [0], groups: item.params.groups ?? 1,
+          outChannels: output[1], bias: hasBias, ceilMode: item.params.ceil_mode ?? false))
+      #expect(layer.output == Array(output[1...]), "\(item)")
+      if let weight {
+        #expect(layer.parameters == weight.reduce(1, *) + (hasBias ? output[1] : 0), "\(item)")
       }
     }
   }

@@ -58,6 +58,9 @@ public struct GoldenOperators<Parameters: Decodable & Sendable> {
   /// A float32 tensor, or nil where the file has none of this name.
   public func tensor(_ name: String) -> Tensor<Float>? { read(name, "F32", Float.self) }
 
+  /// The shape of a tensor of any type, or nil where the file has none of this name.
+  public func shape(_ name: String) -> Shape? { tensors[name].map { Shape($0.shape) } }
+
   /// An int64 tensor, or nil where the file has none of this name.
   public func integers(_ name: String) -> Tensor<Int64>? { read(name, "I64", Int64.self) }
 
