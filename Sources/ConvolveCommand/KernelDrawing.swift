@@ -91,8 +91,3 @@ extension KernelBank {
     return Image(.uint8(pixels))
   }
 }
-
-/// A number without a needless ".0".
-func plain(_ value: Double) -> String {
-  value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
-}

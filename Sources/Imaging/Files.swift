@@ -70,6 +70,11 @@ public func readFile(_ path: String, limit: Int = .max) throws(FileError) -> [UI
   return bytes
 }
 
+/// - Throws: ``FileError`` where something stands at a path, which only an explicit wish may replace.
+public func requireAbsent(_ path: String) throws(FileError) {
+  if access(path, F_OK) == 0 { throw FileError(path, "exists already; --force replaces it") }
+}
+
 /// Writes a whole file, or standard output for `-`: beside its place, synced, then renamed, so that nothing
 /// half-written ever stands there.
 /// - Parameters:
@@ -78,9 +83,7 @@ public func readFile(_ path: String, limit: Int = .max) throws(FileError) -> [UI
 ///   - replacing: whether a file that exists may be replaced.
 public func writeFile(_ bytes: [UInt8], to path: String, replacing: Bool = false) throws(FileError) {
   if path == "-" { return try write(bytes, descriptor: 1, name: "standard output") }
-  if !replacing, access(path, F_OK) == 0 {
-    throw FileError(path, "exists already; --force replaces it")
-  }
+  if !replacing { try requireAbsent(path) }
   var status = stat()
   if stat(path, &status) == 0 {
     if status.st_mode & S_IFMT == S_IFDIR { throw FileError(path, errno: EISDIR, doing: "be written") }

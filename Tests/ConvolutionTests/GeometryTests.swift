@@ -92,6 +92,8 @@ import Testing
     #expect(
       error([3, 4, 4], .init(kernel: [7])) == .empty(input: 4, kernel: 7, dilation: 1, smallestInput: 7))
     #expect(error([3, 4, 4], .init(kernel: [0])) != nil)
+    // An extent that follows from the size must not overflow before the size is checked.
+    #expect(error([3, .max], .init(kernel: [3], padding: .same)) != nil)
     #expect(error([3, 4, 4], .init(kernel: [3], stride: [0])) != nil)
     #expect(error([3, 4, 4], .init(kernel: [3], dilation: [0], padding: .same)) != nil)
     #expect(error([3, 4, 4], .init(kernel: [3], padding: .symmetric(-1))) != nil)

@@ -30,7 +30,7 @@ import Testing
         coefficients: Tensor<Double>.random(in: -1...1, shape: [rows * columns], using: &generator).scalars)
       let terms = kernel.separableTerms()
       #expect(terms.count <= min(rows, columns))
-      #expect(kernel.residual(of: terms) < 1e-12 * kernel.absoluteSum)
+      #expect(kernel.residuals(of: terms).last! < 1e-12 * kernel.absoluteSum)
       // Each further term leaves out less.
       let energies = terms.map { term in
         term.column.reduce(0) { $0 + $1 * $1 } * term.row.reduce(0) { $0 + $1 * $1 }

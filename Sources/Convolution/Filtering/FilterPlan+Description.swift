@@ -1,3 +1,5 @@
+import Tensors
+
 extension FilterPlan: CustomStringConvertible {
   /// For inputs as large as their type holds.
   public var description: String { explanation(magnitude: input.type.maximum) }
@@ -62,5 +64,5 @@ private func rounded(_ value: Double) -> String {
   while magnitude < 100 { (magnitude, scale) = (magnitude * 10, scale * 10) }
   let digits = (value * scale).rounded()
   let text = scale >= 1 ? digits / scale : digits * (1 / scale)
-  return text == text.rounded() && abs(text) < 1e15 ? "\(Int(text))" : "\(text)"
+  return plain(text)
 }

@@ -87,8 +87,8 @@ public struct FilterStage: Sendable {
         let needed = count + rows - 1
         let first = top + start
         loader.load(rows: first + loaded..<first + needed, into: input + loaded * stride, stride: stride)
-        let left = outputRows.count - start - count
-        loader.prefetch(rows: first + needed..<first + needed + min(together, left))
+        let next = min(together, outputRows.count - start - count)
+        loader.prefetch(rows: first + needed..<first + needed + next)
         let block = BlockPass(
           stride: stride, tapStep: channels, rows: count, columns: samples, microkernels: job.microkernels)
         for (index, plan) in plans.enumerated() {

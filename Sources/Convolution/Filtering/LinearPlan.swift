@@ -150,16 +150,15 @@ extension LinearPlan {
     let budget = max(errorBudget, 0x1p-22 * kernel.absoluteSum)
     let mostTerms = kernel.rows * kernel.columns / (kernel.rows + kernel.columns)
     if let term = kernel.outerProduct() {
-      let residual = kernel.residual(of: [term])
+      let residual = kernel.residuals(of: [term])[0]
       if residual <= budget { return ([term], residual) }
     }
     guard mostTerms >= 1, min(kernel.rows, kernel.columns) <= largestDecomposition else { return (nil, 0) }
-    let all = kernel.separableTerms()
-    for count in 1...max(1, mostTerms) where count <= all.count {
-      let residual = kernel.residual(of: all[..<count])
-      if residual <= budget { return (Array(all[..<count]), residual) }
-    }
-    return (nil, 0)
+    let decomposition = Decompositions.shared.decomposition(of: kernel)
+    guard
+      let last = decomposition.residuals.prefix(mostTerms).firstIndex(where: { $0 <= budget })
+    else { return (nil, 0) }
+    return (Array(decomposition.terms[...last]), decomposition.residuals[last])
   }
 
   /// Larger kernels would take seconds to decompose.

@@ -169,20 +169,8 @@ private struct Shapes {
     batch = image[0]
     channels = image[1]
     sizes = Array(image.dimensions[2...])
-    let strides = try spread(options.stride, "stride", rank)
-    let dilations = try spread(options.dilation, "dilation", rank)
-    if case .explicit(let amounts) = options.padding.extent, amounts.count != 1, amounts.count != rank {
-      throw .wrongRank("\(amounts.count) paddings for \(rank) spatial axes; give one, or \(rank)")
-    }
-    var windows: [Window] = []
-    var amounts: [Padding.Amount] = []
-    for axis in 0..<rank {
-      let window = Window(kernel: weight[axis + 2], stride: strides[axis], dilation: dilations[axis])
-      try OutputSize.check(window)
-      windows.append(window)
-      amounts.append(options.padding.amount(axis: axis, input: sizes[axis], window: window))
-    }
-    self.windows = windows
-    self.amounts = amounts
+    windows = try Window.windows(
+      kernel: Array(weight.dimensions[2...]), stride: options.stride, dilation: options.dilation, rank: rank)
+    amounts = try options.padding.amounts(sizes, windows)
   }
 }

@@ -71,18 +71,15 @@ public struct LayerGeometry: Sendable, Equatable {
         "\(channels) input and \(outChannels) output channels cannot both be split into "
           + "\(options.groups) groups; the groups must divide both")
     }
-    let kernel = try spread(options.kernel, "kernel", rank)
-    let stride = try spread(options.stride, "stride", rank)
-    let dilation = try spread(options.dilation, "dilation", rank)
+    let sizes = Array(input[1...])
+    let windows = try Window.windows(
+      kernel: options.kernel, stride: options.stride, dilation: options.dilation, rank: rank)
+    let amounts = try options.padding.amounts(sizes, windows)
+    let kernel = windows.map(\.kernel)
     let outputPadding = try spread(options.outputPadding, "output padding", rank)
-    if case .explicit(let amounts) = options.padding.extent, amounts.count != 1, amounts.count != rank {
-      throw .wrongRank("\(amounts.count) paddings for \(rank) spatial axes; give one, or \(rank)")
-    }
     var axes: [OutputSize.Axis] = []
     for axis in 0..<rank {
-      let window = Window(kernel: kernel[axis], stride: stride[axis], dilation: dilation[axis])
-      try OutputSize.check(window)
-      let amount = options.padding.amount(axis: axis, input: input[axis + 1], window: window)
+      let (window, amount) = (windows[axis], amounts[axis])
       switch options.kind {
       case .transposed:
         axes.append(

@@ -78,11 +78,14 @@ public enum OutputSize {
   private static func check(
     input: Int, window: Window, padding: Padding.Amount
   ) throws(GeometryError) {
-    try require("input size", input, 1...limit)
+    try check(input: input)
     try check(window)
     try require("padding", padding.begin, 0...limit)
     try require("padding", padding.end, 0...limit)
   }
+
+  /// - Throws: for a size that is not positive, or whose arithmetic would overflow.
+  static func check(input: Int) throws(GeometryError) { try require("input size", input, 1...limit) }
 
   /// - Throws: where a window could not move, or its numbers would overflow.
   static func check(_ window: Window) throws(GeometryError) {

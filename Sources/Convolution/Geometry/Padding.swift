@@ -58,6 +58,19 @@ public struct Padding: Sendable, Hashable {
   }
 }
 
+extension Padding {
+  /// The samples added before and after each spatial axis.
+  /// - Throws: where explicit amounts are neither one nor one for each axis, and for a size out of range.
+  func amounts(_ sizes: [Int], _ windows: [Window]) throws(GeometryError) -> [Amount] {
+    if case .explicit(let amounts) = extent, amounts.count != 1, amounts.count != sizes.count {
+      throw .wrongRank(
+        "\(amounts.count) paddings for \(sizes.count) spatial axes; give one, or \(sizes.count)")
+    }
+    for size in sizes { try OutputSize.check(input: size) }
+    return sizes.indices.map { amount(axis: $0, input: sizes[$0], window: windows[$0]) }
+  }
+}
+
 /// The extent of a kernel along one axis, and how it moves.
 public struct Window: Sendable, Hashable {
   public var kernel: Int
@@ -69,4 +82,31 @@ public struct Window: Sendable, Hashable {
     self.stride = stride
     self.dilation = dilation
   }
+}
+
+extension Window {
+  /// The windows of all spatial axes, each number given once for all of them or once for each.
+  /// - Throws: for other counts, and for a window that could not move.
+  static func windows(
+    kernel: [Int], stride: [Int], dilation: [Int], rank: Int
+  ) throws(GeometryError) -> [Window] {
+    let kernel = try spread(kernel, "kernel", rank)
+    let stride = try spread(stride, "stride", rank)
+    let dilation = try spread(dilation, "dilation", rank)
+    var windows: [Window] = []
+    for axis in 0..<rank {
+      windows.append(Window(kernel: kernel[axis], stride: stride[axis], dilation: dilation[axis]))
+      try OutputSize.check(windows[axis])
+    }
+    return windows
+  }
+}
+
+/// One value an axis, from one for all or one for each.
+func spread(_ values: [Int], _ name: String, _ rank: Int) throws(GeometryError) -> [Int] {
+  if values.count == rank { return values }
+  guard values.count == 1 else {
+    throw .wrongRank("\(values.count) values of \(name) for \(rank) spatial axes; give one, or \(rank)")
+  }
+  return [Int](repeating: values[0], count: rank)
 }

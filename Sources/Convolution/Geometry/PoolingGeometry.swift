@@ -45,20 +45,14 @@ public struct PoolingGeometry: Sendable, Hashable {
     guard (1...3).contains(rank) else {
       throw .wrongRank("an input of shape \(input): it must be [N, C] and one to three spatial sizes")
     }
-    let kernel = try spread(options.kernel, "kernel", rank)
-    let stride = try spread(options.stride ?? kernel, "stride", rank)
-    let dilation = try spread(options.dilation, "dilation", rank)
-    if case .explicit(let amounts) = options.padding.extent, amounts.count != 1, amounts.count != rank {
-      throw .wrongRank("\(amounts.count) paddings for \(rank) spatial axes; give one, or \(rank)")
-    }
-    var windows: [Window] = []
-    var padding: [Padding.Amount] = []
+    let sizes = Array(input.dimensions[2...])
+    let windows = try Window.windows(
+      kernel: options.kernel, stride: options.stride ?? options.kernel, dilation: options.dilation, rank: rank
+    )
+    let padding = try options.padding.amounts(sizes, windows)
     var output: [Int] = []
     for axis in 0..<rank {
-      let window = Window(kernel: kernel[axis], stride: stride[axis], dilation: dilation[axis])
-      try OutputSize.check(window)
-      let size = input[axis + 2]
-      let amount = options.padding.amount(axis: axis, input: size, window: window)
+      let (window, amount) = (windows[axis], padding[axis])
       let reach = window.dilation * (window.kernel - 1)
       guard max(amount.begin, amount.end) <= reach else {
         throw .outOfRange(
@@ -67,10 +61,8 @@ public struct PoolingGeometry: Sendable, Hashable {
       }
       output.append(
         try OutputSize.convolution(
-          input: size, window: window, padding: amount, ceilMode: options.ceilMode
+          input: sizes[axis], window: window, padding: amount, ceilMode: options.ceilMode
         ).size)
-      windows.append(window)
-      padding.append(amount)
     }
     let missing = 3 - rank
     self.rank = rank
@@ -112,13 +104,4 @@ public struct PoolingGeometry: Sendable, Hashable {
 
   public var inputShape: Shape { Shape([batch, channels] + input.suffix(rank)) }
   public var outputShape: Shape { Shape([batch, channels] + output.suffix(rank)) }
-}
-
-/// One value an axis, from one for all or one for each.
-func spread(_ values: [Int], _ name: String, _ rank: Int) throws(GeometryError) -> [Int] {
-  if values.count == rank { return values }
-  guard values.count == 1 else {
-    throw .wrongRank("\(values.count) values of \(name) for \(rank) spatial axes; give one, or \(rank)")
-  }
-  return [Int](repeating: values[0], count: rank)
 }

@@ -46,16 +46,16 @@ extension Kernel {
     }
   }
 
-  /// The sum of the magnitudes of what `terms` leave out of the kernel: the greatest error of the sum of
-  /// their results, for inputs of magnitude 1.
-  public func residual(of terms: some Sequence<SeparableTerm>) -> Double {
+  /// The sums of the magnitudes of what the first term, the first two, ... leave out of the kernel: the
+  /// greatest error of the sum of their results, for inputs of magnitude 1.
+  public func residuals(of terms: some Sequence<SeparableTerm>) -> [Double] {
     var rest = coefficients
-    for term in terms {
+    return terms.map { term in
       for r in 0..<rows {
         for s in 0..<columns { rest[r * columns + s] -= term.column[r] * term.row[s] }
       }
+      return rest.reduce(0) { $0 + abs($1) }
     }
-    return rest.reduce(0) { $0 + abs($1) }
   }
 }
 

@@ -55,7 +55,7 @@ struct FilterCommand: ParsableCommand {
   var compression = 2
 
   @OptionGroup(title: "Filter options") var filter: FilterOptions
-  @OptionGroup(title: "Run options") var run_: RunOptions
+  @OptionGroup(title: "Run options") var runOptions: RunOptions
 
   func validate() throws {
     guard !kernel.isEmpty else {
@@ -67,16 +67,17 @@ struct FilterCommand: ParsableCommand {
     }
     if output != nil, outDir != nil { throw ValidationError("give --output or --out-dir, not both") }
     try filter.validateOptions()
-    try run_.validateOptions()
+    try runOptions.validateOptions()
   }
 
   func run() throws {
-    if let threads = run_.threads { ThreadPool.setSharedThreadCount(threads) }
+    if let threads = runOptions.threads { ThreadPool.setSharedThreadCount(threads) }
     let job = FilterJob(
       request: try filter.request(kernels: kernel), isRaw: filter.range == .raw, output: output,
       outDir: outDir, format: format, force: force,
       encoding: Image.EncodingOptions(quality: quality, isLossless: lossless, compressionLevel: compression),
-      limits: run_.limits, explain: run_.explain, json: run_.json, isQuiet: run_.quiet)
+      limits: runOptions.limits, explain: runOptions.explain, json: runOptions.json, isQuiet: runOptions.quiet
+    )
     let files = try job.files(try InputFiles.expand(inputs))
     let outcomes = job.run(files)
     try job.report(outcomes)

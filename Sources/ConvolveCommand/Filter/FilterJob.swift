@@ -110,9 +110,8 @@ struct FilterJob: Sendable {
         if let identity = FileIdentity(output), inputs.contains(identity) {
           throw FileError(output, "is an input, and is never overwritten; choose another name")
         }
-        if !force, FileIdentity(output) != nil {
-          throw FileError(output, "exists already; --force replaces it")
-        }
+        // Before the work, not after it.
+        if !force { try requireAbsent(output) }
       }
       let start = ContinuousClock.now
       let image = try Image(path: file.input, limits: limits)

@@ -1,4 +1,5 @@
 import Convolution
+import Tensors
 
 /// A named kernel: what it is for, its formula, where it comes from, and how to make it.
 public struct CatalogueEntry: Sendable {
@@ -91,8 +92,8 @@ public enum KernelSpecificationError: Error, Equatable, CustomStringConvertible 
       let list = known.isEmpty ? "it takes none" : "it takes \(known.joined(separator: ", "))"
       return "\(kernel) has no parameter \"\(name)\"; \(list)"
     case .parameterOutOfRange(let name, let value, let range, let isWhole):
-      return "\(name)=\(short(value)) is out of range: it must be \(isWhole ? "a whole number " : "")"
-        + "from \(short(range.lowerBound)) to \(short(range.upperBound))"
+      return "\(name)=\(plain(value)) is out of range: it must be \(isWhole ? "a whole number " : "")"
+        + "from \(plain(range.lowerBound)) to \(plain(range.upperBound))"
     case .notANumber(let text, let near):
       return "\"\(text)\" is not a number (in \"\(near)\")"
     case .raggedRows(let row, let count, let expected):
@@ -103,9 +104,4 @@ public enum KernelSpecificationError: Error, Equatable, CustomStringConvertible 
       return "the coefficients sum to zero, so they cannot be divided by their sum; use --normalize none"
     }
   }
-}
-
-/// Without a needless ".0".
-func short(_ value: Double) -> String {
-  value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
 }

@@ -1,4 +1,5 @@
 import Convolution
+import Tensors
 import RealModule
 
 /// Kernels by ImageMagick's names and arguments, as it convolves with them: `Gaussian:0x2`, `Sobel:90`.
@@ -159,7 +160,7 @@ enum ImageMagickKernels {
         5, 5,
         [0, 0, -1, 0, 0, 0, -1, -2, -1, 0, -1, -2, 16, -2, -1, 0, -1, -2, -1, 0, 0, 0, -1, 0, 0])
     default:
-      throw .malformed("Laplacian:\(short(type)): the types 0, 1, 2, 3, 5 and 15 are known")
+      throw .malformed("Laplacian:\(plain(type)): the types 0, 1, 2, 3, 5 and 15 are known")
     }
   }
 }

@@ -1,4 +1,5 @@
 import Convolution
+import Tensors
 
 /// The kernels that have names.
 ///
@@ -106,7 +107,7 @@ public enum KernelCatalogue {
   ) -> [CatalogueEntry] {
     let x = [-side, 0, side, -middle, 0, middle, -side, 0, side]
     let y = [-side, -middle, -side, 0, 0, 0, side, middle, side]
-    let (s, m) = (short(side), short(middle))
+    let (s, m) = (plain(side), plain(middle))
     let title = name.prefix(1).uppercased() + name.dropFirst()
     return [
       CatalogueEntry(
@@ -184,7 +185,7 @@ public enum KernelCatalogue {
     ) { p throws(KernelSpecificationError) in
       if !p[0].isNaN {
         guard p[0].truncatingRemainder(dividingBy: 45) == 0 else {
-          throw .malformed("angle=\(short(p[0])): a compass turns in steps of 45 degrees")
+          throw .malformed("angle=\(plain(p[0])): a compass turns in steps of 45 degrees")
         }
         return try bank(3, 3, turned(north, steps: Int(p[0]) / 45))
       }
@@ -213,7 +214,7 @@ public enum KernelCatalogue {
       [CatalogueEntry.Parameter("neighbors", 4, 4...8, "4 or 8", whole: true)]
     ) { p throws(KernelSpecificationError) in
       guard p[0] == 4 || p[0] == 8 else {
-        throw .malformed("neighbors=\(short(p[0])): a pixel has 4 neighbours, or 8 with the diagonal ones")
+        throw .malformed("neighbors=\(plain(p[0])): a pixel has 4 neighbours, or 8 with the diagonal ones")
       }
       return p[0] == 4
         ? try bank(3, 3, [0, 1, 0, 1, -4, 1, 0, 1, 0]) : try bank(3, 3, [1, 1, 1, 1, -8, 1, 1, 1, 1])

@@ -1,4 +1,5 @@
 import Convolution
+import Tensors
 
 /// A kernel as a person asks for it: `sobel`, `gaussian:sigma=2`, `Gaussian:0x2`, `3x3: 0,1,0 ...`, `@file`.
 public struct KernelSpecification: Sendable {
@@ -90,7 +91,7 @@ public struct KernelSpecification: Sendable {
         abs(kernel.sum - 1) > 1e-6
       {
         bank = KernelBank(kernel.withUnitSum)
-        note = "divided by its sum, \(short(kernel.sum)); --normalize none takes it as written"
+        note = "divided by its sum, \(plain(kernel.sum)); --normalize none takes it as written"
       }
     } else {
       bank = try normalized(bank, options.normalization)
@@ -149,7 +150,7 @@ public struct KernelSpecification: Sendable {
       guard pair.count == 2 else {
         throw .malformed(
           "\"\(part)\": write parameters of \(entry.name) as name=value"
-            + (entry.parameters.first.map { ", as in \(entry.name):\($0.name)=\(short($0.standard ?? 1))" }
+            + (entry.parameters.first.map { ", as in \(entry.name):\($0.name)=\(plain($0.standard ?? 1))" }
               ?? ""))
       }
       guard let value = Double(pair[1]), value.isFinite else { throw .notANumber(pair[1], near: text) }

@@ -126,7 +126,7 @@ private struct FilterRun {
     guard case .float32(var result) = filtered.samples else { preconditionFailure("asked for float32") }
     var resultAlpha: Tensor<Float>?
     if let alpha {
-      resultAlpha = keepsBrightness ? filteredAlpha(alpha) : croppedAlpha(alpha, to: filtered)
+      resultAlpha = keepsBrightness ? filteredAlpha(alpha) : cropped(alpha, to: result.shape)
       result = result.divided(by: resultAlpha!)
     }
     if request.isLinearLight { result = result.mapped { encoded($0, white: white) } }
@@ -149,12 +149,12 @@ private struct FilterRun {
     return result.mapped { min(max($0, 0), 1) }
   }
 
-  /// The alpha of the pixels that a valid output keeps.
-  private func croppedAlpha(_ alpha: Tensor<Float>, to result: Image) -> Tensor<Float> {
-    guard request.isValid else { return alpha }
+  /// Of a tensor of the image's size, the pixels that a result of a valid filter keeps.
+  private func cropped(_ tensor: Tensor<Float>, to shape: Shape) -> Tensor<Float> {
+    guard request.isValid else { return tensor }
     let top = request.banks.reduce(0) { $0 + $1.anchor.row }
     let left = request.banks.reduce(0) { $0 + $1.anchor.column }
-    return alpha.slice(top..<top + result.height, axis: 0).slice(left..<left + result.width, axis: 1)
+    return tensor.slice(top..<top + shape[0], axis: 0).slice(left..<left + shape[1], axis: 1)
   }
 
   /// Results as an image in the range that was chosen.
@@ -176,19 +176,19 @@ private struct FilterRun {
         let cut = color.count { $0 < 0 || $0 > full }
         let percent = (1000 * Double(cut) / Double(color.shape.count)).rounded() / 10
         notes.append(
-          "range clamp: \(short(percent)) % of the results lie outside 0 ... \(short(white)) and are cut off; "
+          "range clamp: \(plain(percent)) % of the results lie outside 0 ... \(plain(white)) and are cut off; "
             + "--range minmax shows them all")
       }
     case .abs:
       color = color.mapped { Swift.abs($0) }
       if max(-extremes.least, extremes.greatest) > full {
-        notes.append("range abs: magnitudes above \(short(white)) are cut off; --range minmax shows them all")
+        notes.append("range abs: magnitudes above \(plain(white)) are cut off; --range minmax shows them all")
       }
     case .minmax:
       let (least, greatest) = (extremes.least, extremes.greatest)
       let factor = greatest > least ? full / (greatest - least) : 0
       color = color.mapped { ($0 - least) * factor }
-      notes.append("range minmax: \(rounded(least)) ... \(rounded(greatest)) became 0 ... \(short(white))")
+      notes.append("range minmax: \(rounded(least)) ... \(rounded(greatest)) became 0 ... \(plain(white))")
     case .signed:
       let greatest = max(-extremes.least, extremes.greatest)
       notes.append(
@@ -209,16 +209,10 @@ private struct FilterRun {
   /// The channels that were not asked for, as they were.
   private func keepingUnfiltered(_ color: Tensor<Float>) -> Tensor<Float> {
     guard case .some(let channels) = request.channels, color.shape[2] == 3 else { return color }
-    var original = image.colorOnly().floats()
-    if request.isValid {
-      let top = request.banks.reduce(0) { $0 + $1.anchor.row }
-      let left = request.banks.reduce(0) { $0 + $1.anchor.column }
-      original = original.slice(top..<top + color.shape[0], axis: 0)
-        .slice(left..<left + color.shape[1], axis: 1)
-    }
+    let original = cropped(image.colorOnly().floats(), to: color.shape)
     return color.merging(original) { channel in !channels.contains(channel) }
   }
 }
 
 /// One decimal.
-private func rounded(_ value: Float) -> String { short((Double(value) * 10).rounded() / 10) }
+private func rounded(_ value: Float) -> String { plain((Double(value) * 10).rounded() / 10) }

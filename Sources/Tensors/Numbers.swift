@@ -1,0 +1,4 @@
+/// A number for a person to read: whole ones without a needless ".0".
+package func plain(_ value: Double) -> String {
+  value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+}
