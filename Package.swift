@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 // Every ISA target is the same source, compiled for its own instruction set; one is chosen at start-up.
@@ -45,7 +45,10 @@ let package = Package(
         + instructionSetTargets.map { .byName(name: $0.name) }),
     .target(
       name: "Tensors", dependencies: ["CIntrinsics", .product(name: "RealModule", package: "swift-numerics")]),
-    .target(name: "Convolution", dependencies: ["Tensors", "Microkernels", "CIntrinsics"]),
+    .target(name: "Convolution",
+      dependencies: [
+        "CIntrinsics", "Microkernels", "Tensors", .product(name: "RealModule", package: "swift-numerics"),
+      ]),
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(

@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 let package = Package(
@@ -6,7 +6,8 @@ let package = Package(
   platforms: [.macOS(.v26)],
   dependencies: [.package(name: "convolve", path: "..")],
   targets: [
-    .executableTarget(name: "filters", dependencies: [.product(name: "Convolve", package: "convolve")])
+    .executableTarget(name: "filters", dependencies: [.product(name: "Convolve", package: "convolve")]),
+    .executableTarget(name: "layers", dependencies: [.product(name: "Convolve", package: "convolve")]),
   ],
   swiftLanguageModes: [.v6]
 )

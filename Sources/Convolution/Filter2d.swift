@@ -34,9 +34,8 @@ public func correlate2d(
   let (height, width) = (dimensions[dimensions.count - 2], dimensions[dimensions.count - 1])
   guard height >= 1, width >= 1 else { throw .outOfRange("plane size", min(height, width), "at least 1") }
   if mode == .full {
-    let padded = pad2d(
-      input, rows: Padding.Amount(kernel.rows - 1, kernel.rows - 1),
-      columns: Padding.Amount(kernel.columns - 1, kernel.columns - 1), mode: border)
+    let reach = [kernel.rows - 1, kernel.columns - 1]
+    let padded = try pad(input, reach.map { Padding.Amount($0, $0) }, mode: border)
     return try correlate2d(padded, kernel: kernel, mode: .valid)
   }
   let plan = try FilterPlan(
@@ -68,41 +67,4 @@ public func convolve2d(
   _ input: Tensor<Float>, kernel: Kernel, mode: ConvolutionMode = .same, border: PaddingMode = .zeros
 ) throws(GeometryError) -> Tensor<Float> {
   try correlate2d(input, kernel: kernel.flipped(), mode: mode, border: border)
-}
-
-/// Adds rows and columns around every plane of a tensor.
-/// - Parameters:
-///   - input: `[..., H, W]`, H and W at least 1.
-///   - rows: how many are added above and below.
-///   - columns: how many are added left and right.
-///   - mode: what they hold.
-/// - Returns: `[..., rows.begin + H + rows.end, columns.begin + W + columns.end]`
-public func pad2d<Scalar: TensorScalar & BinaryFloatingPoint>(
-  _ input: Tensor<Scalar>, rows: Padding.Amount, columns: Padding.Amount, mode: PaddingMode
-) -> Tensor<Scalar> {
-  let dimensions = input.shape.dimensions
-  precondition(dimensions.count >= 2, "an input of shape \(input.shape) has no plane")
-  let (height, width) = (dimensions[dimensions.count - 2], dimensions[dimensions.count - 1])
-  precondition(height >= 1 && width >= 1, "planes of \(height)x\(width) cannot be padded")
-  let sourceRows = (-rows.begin..<height + rows.end).map { mode.sourceIndex($0, count: height) }
-  let sourceColumns = (-columns.begin..<width + columns.end).map { mode.sourceIndex($0, count: width) }
-  let planes = dimensions.dropLast(2).reduce(1, *)
-  let fill = Scalar(mode.fillValue)
-  return input.withUnsafeBufferPointer { source in
-    Tensor(
-      unsafeUninitializedShape: Shape(dimensions.dropLast(2) + [sourceRows.count, sourceColumns.count])
-    ) { destination in
-      var i = 0
-      for plane in 0..<planes {
-        for row in sourceRows {
-          for column in sourceColumns {
-            var value = fill
-            if let row, let column { value = source[(plane * height + row) * width + column] }
-            destination.initializeElement(at: i, to: value)
-            i += 1
-          }
-        }
-      }
-    }
-  }
 }

@@ -205,6 +205,39 @@ public struct Microkernels: Sendable {
     }
   }
 
+  /// Rows and columns of ``multiplyTile(_:_:bStride:depth:_:cStride:)``.
+  public var multiplyTileSize: (rows: Int, columns: Int) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: return (MicrokernelsAVX512.multiplyTileRows(), MicrokernelsAVX512.multiplyTileColumns())
+      case .avx2: return (MicrokernelsAVX2.multiplyTileRows(), MicrokernelsAVX2.multiplyTileColumns())
+      case .baseline:
+        return (MicrokernelsBaseline.multiplyTileRows(), MicrokernelsBaseline.multiplyTileColumns())
+    #else
+      default: return (MicrokernelsBaseline.multiplyTileRows(), MicrokernelsBaseline.multiplyTileColumns())
+    #endif
+    }
+  }
+
+  /// c[i, j] += sum over k of a[k * rows + i] * b[k * bStride + j], for one tile.
+  public func multiplyTile(
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, bStride: Int, depth: Int,
+    _ c: UnsafeMutablePointer<Float>, cStride: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.multiplyTile(a, b, bStride: bStride, depth: depth, c, cStride: cStride)
+      case .avx2: MicrokernelsAVX2.multiplyTile(a, b, bStride: bStride, depth: depth, c, cStride: cStride)
+      case .baseline:
+        MicrokernelsBaseline.multiplyTile(a, b, bStride: bStride, depth: depth, c, cStride: cStride)
+    #else
+      default:
+        MicrokernelsBaseline.multiplyTile(a, b, bStride: bStride, depth: depth, c, cStride: cStride)
+    #endif
+    }
+  }
+
   /// Runs independent multiply-adds and returns the floating-point operations done: the core's yardstick.
   public func multiplyAddPeak(
     iterations: Int, _ values: UnsafeMutablePointer<Float>

@@ -41,7 +41,7 @@ struct CommandLine {
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let (output, messages) = (folder.appendingPathComponent(".out"), folder.appendingPathComponent(".err"))
     // Files, not pipes, so that neither side waits for the other.
-    for url in [output, messages] { FileManager.default.createFile(atPath: url.path, contents: nil) }
+    for url in [output, messages] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }
     process.standardOutput = try FileHandle(forWritingTo: output)
     process.standardError = try FileHandle(forWritingTo: messages)
     if let input {

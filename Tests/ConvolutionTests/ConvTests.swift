@@ -60,7 +60,7 @@ import Testing
       let y = try tensor("out.y")
       var expected = [y, try tensor("grad.x"), try tensor("grad.weight")]
       if bias != nil { expected.append(try tensor("grad.bias")) }
-      func check<S: TensorScalar & BinaryFloatingPoint>(_: S.Type, unit: Double) throws {
+      func check<S: FloatingScalar>(_: S.Type, unit: Double) throws {
         func convert(_ t: Tensor<Float>) -> Tensor<S> { Tensor(t.scalars.map { S($0) }, shape: t.shape) }
         let isTransposed = item.op.hasPrefix("conv_transpose")
         let (output, gradients): (Tensor<S>, ConvGradients<S>)

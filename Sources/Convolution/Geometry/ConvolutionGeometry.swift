@@ -49,7 +49,7 @@ public struct ConvolutionGeometry: Sendable, Hashable {
     }
     var output: [Int] = []
     for axis in 0..<shapes.rank {
-      try Self.check(shapes.amounts[axis], options.padding.mode, input: shapes.sizes[axis])
+      try options.padding.mode.check(shapes.amounts[axis], input: shapes.sizes[axis])
       output.append(
         try OutputSize.convolution(
           input: shapes.sizes[axis], window: shapes.windows[axis], padding: shapes.amounts[axis]
@@ -110,39 +110,24 @@ public struct ConvolutionGeometry: Sendable, Hashable {
       throw .indivisible("\(outChannels) output channels cannot be split into \(groups) groups")
     }
     // Before anything is allocated.
-    for sizes in [[batch, inChannels] + self.input, [batch, outChannels] + self.output] {
-      var count = 1
-      for size in sizes {
-        let (product, overflow) = count.multipliedReportingOverflow(by: size)
-        guard !overflow, product <= Self.mostElements else {
-          throw .outOfRange("the tensor's size", size, "small enough for at most 2^40 elements")
-        }
-        count = product
-      }
-    }
+    try OutputSize.check(elements: [batch, inChannels] + self.input)
+    try OutputSize.check(elements: [batch, outChannels] + self.output)
   }
 
-  private static let mostElements = 1 << 40
+  /// The same convolution of an input that is padded already.
+  var padded: ConvolutionGeometry { ConvolutionGeometry(padding: self) }
+
+  private init(padding g: ConvolutionGeometry) {
+    (rank, batch, groups, inChannels, outChannels) = (g.rank, g.batch, g.groups, g.inChannels, g.outChannels)
+    (kernel, output, stride, dilation) = (g.kernel, g.output, g.stride, g.dilation)
+    input = zip(g.input, g.padding).map { $0 + $1.begin + $1.end }
+    padding = [Padding.Amount](repeating: Padding.Amount(0, 0), count: 3)
+    mode = .zeros
+  }
 
   public var inputShape: Shape { Shape([batch, inChannels] + input.suffix(rank)) }
   public var outputShape: Shape { Shape([batch, outChannels] + output.suffix(rank)) }
   public var weightShape: Shape { Shape([outChannels, inChannels / groups] + kernel.suffix(rank)) }
-
-  /// A mirror or a circle gives no more samples than the input has.
-  private static func check(
-    _ amount: Padding.Amount, _ mode: PaddingMode, input: Int
-  ) throws(GeometryError) {
-    let most: Int
-    switch mode {
-    case .zeros, .constant, .replicate: return
-    case .reflect: most = input - 1
-    case .symmetric, .circular: most = input
-    }
-    let largest = max(amount.begin, amount.end)
-    guard largest <= most else {
-      throw .outOfRange("\(mode) padding", largest, "at most \(most) for an input of size \(input)")
-    }
-  }
 }
 
 /// What is read off the shapes of an image and a weight, whichever way the convolution goes.

@@ -87,6 +87,21 @@ public enum OutputSize {
   /// - Throws: for a size that is not positive, or whose arithmetic would overflow.
   static func check(input: Int) throws(GeometryError) { try require("input size", input, 1...limit) }
 
+  /// - Throws: for a size that was asked for and cannot be.
+  static func check(output: Int) throws(GeometryError) { try require("output size", output, 1...limit) }
+
+  /// - Throws: for more elements than any machine holds, before anything is allocated.
+  static func check(elements sizes: [Int]) throws(GeometryError) {
+    var count = 1
+    for size in sizes {
+      let (product, overflow) = count.multipliedReportingOverflow(by: size)
+      guard !overflow, product <= 1 << 40 else {
+        throw .outOfRange("the tensor's size", size, "small enough for at most 2^40 elements")
+      }
+      count = product
+    }
+  }
+
   /// - Throws: where a window could not move, or its numbers would overflow.
   static func check(_ window: Window) throws(GeometryError) {
     try require("kernel size", window.kernel, 1...limit)

@@ -44,6 +44,24 @@ public enum PaddingMode: Sendable, Hashable {
   }
 }
 
+extension PaddingMode {
+  /// A mirror or a circle gives no more samples than the input has.
+  /// - Throws: for padding beyond that.
+  func check(_ amount: Padding.Amount, input: Int) throws(GeometryError) {
+    let most: Int
+    switch self {
+    case .zeros, .constant: return
+    case .replicate: most = input == 0 ? 0 : .max
+    case .reflect: most = max(0, input - 1)
+    case .symmetric, .circular: most = input
+    }
+    let largest = max(amount.begin, amount.end)
+    guard largest <= most else {
+      throw .outOfRange("\(self) padding", largest, "at most \(most) for an input of size \(input)")
+    }
+  }
+}
+
 extension Int {
   /// The remainder in `0 ..< divisor`, also for negative numbers.
   fileprivate func modulo(_ divisor: Int) -> Int {

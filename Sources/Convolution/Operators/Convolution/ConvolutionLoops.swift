@@ -8,7 +8,7 @@ import Tensors
 //   dx[n, c, i] = sum over k, (o, t) with source(o, t) = i of dy[n, k, o] * w[k, c, t]
 //   dw[k, c, t] = sum over n, o of dy[n, k, o] * x[n, c, source(o, t)]
 
-struct ConvolutionLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
+struct ConvolutionLoops<Scalar: FloatingScalar> {
   let geometry: ConvolutionGeometry
   private let depth: AxisTaps
   private let height: AxisTaps
@@ -62,33 +62,43 @@ struct ConvolutionLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
     return x.withUnsafeBufferPointer { x in
       w.withUnsafeBufferPointer { w in
         Tensor(unsafeUninitializedShape: g.outputShape) { y in
-          let y = y.baseAddress!
+          let (x, w, y) = (x.baseAddress!, w.baseAddress!, y.baseAddress!)
           ThreadPool.shared.parallelFor(g.batch * g.outChannels) { piece in
             let (n, k) = (piece / g.outChannels, piece % g.outChannels)
             let plane = y + piece * outputPlane
             plane.initialize(repeating: biases?[k] ?? 0, count: outputPlane)
             for c in 0..<inPerGroup {
-              let input = x.baseAddress! + (n * g.inChannels + k / outPerGroup * inPerGroup + c) * inputPlane
-              let weights = w.baseAddress! + (k * inPerGroup + c) * kernelPlane
-              forEachRow { weight, outputRow, inputRow, tap in
-                let (out, value) = (plane + outputRow, weights[weight])
-                guard let inputRow else {
-                  if fill != 0 { for o in 0..<g.output[2] { out[o] += value * fill } }
-                  return
-                }
-                let row = input + inputRow
-                let (stride, offset) = (width.stride, tap.offset)
-                if stride == 1 {
-                  for o in tap.inside { out[o] += value * row[o &+ offset] }
-                } else {
-                  for o in tap.inside { out[o] += value * row[o &* stride &+ offset] }
-                }
-                for (o, source) in tap.outside { out[o] += value * (source.map { row[$0] } ?? fill) }
-              }
+              correlate(
+                x + (n * g.inChannels + k / outPerGroup * inPerGroup + c) * inputPlane,
+                w + (k * inPerGroup + c) * kernelPlane, addingTo: plane)
             }
           }
         }
       }
+    }
+  }
+
+  /// Adds one input plane's share of one output plane.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  private func correlate(
+    _ input: UnsafePointer<Scalar>, _ weights: UnsafePointer<Scalar>, addingTo plane: UnsafeMutablePointer<Scalar>
+  ) {
+    let stride = width.stride
+    forEachRow { weight, outputRow, inputRow, tap in
+      let (out, value) = (plane + outputRow, weights[weight])
+      guard let inputRow else {
+        if fill != 0 { for o in 0..<geometry.output[2] { out[o] += value * fill } }
+        return
+      }
+      let row = input + inputRow
+      let offset = tap.offset
+      if stride == 1 {
+        for o in tap.inside { out[o] += value * row[o &+ offset] }
+      } else {
+        for o in tap.inside { out[o] += value * row[o &* stride &+ offset] }
+      }
+      for (o, source) in tap.outside { out[o] += value * (source.map { row[$0] } ?? fill) }
     }
   }
 
@@ -101,30 +111,41 @@ struct ConvolutionLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
     return dy.withUnsafeBufferPointer { dy in
       w.withUnsafeBufferPointer { w in
         Tensor(unsafeUninitializedShape: g.inputShape) { dx in
-          let dx = dx.baseAddress!
+          let (dy, w, dx) = (dy.baseAddress!, w.baseAddress!, dx.baseAddress!)
           ThreadPool.shared.parallelFor(g.batch * g.inChannels) { piece in
             let (n, c) = (piece / g.inChannels, piece % g.inChannels)
             let group = c / inPerGroup
             let plane = dx + piece * inputPlane
             plane.initialize(repeating: biases?[c] ?? 0, count: inputPlane)
             for k in group * outPerGroup..<(group + 1) * outPerGroup {
-              let upstream = dy.baseAddress! + (n * g.outChannels + k) * outputPlane
-              let weights = w.baseAddress! + (k * inPerGroup + c % inPerGroup) * kernelPlane
-              forEachRow { weight, outputRow, inputRow, tap in
-                guard let inputRow else { return }
-                let (out, row, value) = (plane + inputRow, upstream + outputRow, weights[weight])
-                let (stride, offset) = (width.stride, tap.offset)
-                if stride == 1 {
-                  for o in tap.inside { out[o &+ offset] += value * row[o] }
-                } else {
-                  for o in tap.inside { out[o &* stride &+ offset] += value * row[o] }
-                }
-                for (o, source) in tap.outside { if let source { out[source] += value * row[o] } }
-              }
+              scatter(
+                dy + (n * g.outChannels + k) * outputPlane,
+                w + (k * inPerGroup + c % inPerGroup) * kernelPlane, addingTo: plane)
             }
           }
         }
       }
+    }
+  }
+
+  /// Adds one upstream plane's share of one input gradient.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  private func scatter(
+    _ upstream: UnsafePointer<Scalar>, _ weights: UnsafePointer<Scalar>,
+    addingTo plane: UnsafeMutablePointer<Scalar>
+  ) {
+    let stride = width.stride
+    forEachRow { weight, outputRow, inputRow, tap in
+      guard let inputRow else { return }
+      let (out, row, value) = (plane + inputRow, upstream + outputRow, weights[weight])
+      let offset = tap.offset
+      if stride == 1 {
+        for o in tap.inside { out[o &+ offset] += value * row[o] }
+      } else {
+        for o in tap.inside { out[o &* stride &+ offset] += value * row[o] }
+      }
+      for (o, source) in tap.outside { if let source { out[source] += value * row[o] } }
     }
   }
 
@@ -134,50 +155,63 @@ struct ConvolutionLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
     return dy.withUnsafeBufferPointer { dy in
       x.withUnsafeBufferPointer { x in
         Tensor(unsafeUninitializedShape: g.weightShape) { dw in
-          let dw = dw.baseAddress!
+          let (dy, x, dw) = (dy.baseAddress!, x.baseAddress!, dw.baseAddress!)
           ThreadPool.shared.parallelFor(g.outChannels * inPerGroup) { piece in
             let (k, c) = (piece / inPerGroup, piece % inPerGroup)
             let gradients = dw + piece * kernelPlane
             gradients.initialize(repeating: 0, count: kernelPlane)
             for n in 0..<g.batch {
-              let upstream = dy.baseAddress! + (n * g.outChannels + k) * outputPlane
-              let input = x.baseAddress! + (n * g.inChannels + k / outPerGroup * inPerGroup + c) * inputPlane
-              forEachRow { weight, outputRow, inputRow, tap in
-                let row = upstream + outputRow
-                var sum: Scalar = 0
-                if let inputRow {
-                  let source = input + inputRow
-                  for o in tap.inside { sum += row[o] * source[o &* width.stride &+ tap.offset] }
-                  for (o, i) in tap.outside { sum += row[o] * (i.map { source[$0] } ?? fill) }
-                } else if fill != 0 {
-                  for o in 0..<g.output[2] { sum += row[o] * fill }
-                }
-                gradients[weight] += sum
-              }
+              dot(
+                dy + (n * g.outChannels + k) * outputPlane,
+                x + (n * g.inChannels + k / outPerGroup * inPerGroup + c) * inputPlane, addingTo: gradients)
             }
           }
         }
       }
     }
   }
+
+  /// Adds one sample's share of the gradient of one kernel plane.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  private func dot(
+    _ upstream: UnsafePointer<Scalar>, _ input: UnsafePointer<Scalar>,
+    addingTo gradients: UnsafeMutablePointer<Scalar>
+  ) {
+    forEachRow { weight, outputRow, inputRow, tap in
+      let row = upstream + outputRow
+      var sum: Scalar = 0
+      if let inputRow {
+        let source = input + inputRow
+        for o in tap.inside { sum += row[o] * source[o &* width.stride &+ tap.offset] }
+        for (o, i) in tap.outside { sum += row[o] * (i.map { source[$0] } ?? fill) }
+      } else if fill != 0 {
+        for o in 0..<geometry.output[2] { sum += row[o] * fill }
+      }
+      gradients[weight] += sum
+    }
+  }
 }
 
-extension Tensor where Scalar: BinaryFloatingPoint {
-  /// `[N, C, spatial...]` summed to `[C]`: the gradient of a bias.
+extension Tensor where Scalar: FloatingScalar {
+  /// `[N, C, spatial...]` summed to `[C]` in float64: the gradient of a bias.
   func sumPerChannel() -> Tensor {
     let channels = shape[1]
     let plane = shape.dimensions[2...].reduce(1, *)
     return withUnsafeBufferPointer { elements in
-      Tensor(unsafeUninitializedShape: [channels]) { sums in
-        for c in 0..<channels {
-          var sum: Scalar = 0
-          for n in 0..<shape[0] {
-            let start = (n * channels + c) * plane
-            for i in start..<start + plane { sum += elements[i] }
-          }
-          sums.initializeElement(at: c, to: sum)
-        }
-      }
+      Tensor(
+        (0..<channels).map { c in
+          Scalar(
+            (0..<shape[0]).reduce(0.0) { $0 + sum(elements, from: ($1 * channels + c) * plane, count: plane) })
+        }, shape: [channels])
     }
+  }
+
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  private func sum(_ elements: UnsafeBufferPointer<Scalar>, from start: Int, count: Int) -> Double {
+    var sum = 0.0
+    for i in start..<start + count { sum += Double(elements[i]) }
+    return sum
   }
 }

@@ -11,7 +11,7 @@ import Tensors
 /// - Throws: ``GeometryError``.
 /// - Complexity: no arithmetic; the output holds `taps` times the input where the stride is 1.
 /// - Source: PyTorch `unfold` (im2col), for any rank and padding mode.
-public func unfold<Scalar: TensorScalar & BinaryFloatingPoint>(
+public func unfold<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, kernel: [Int], _ options: ConvolutionGeometry.Options = .init()
 ) throws(GeometryError) -> Tensor<Scalar> {
   let geometry = try windows(of: input.shape, kernel, options)
@@ -21,17 +21,7 @@ public func unfold<Scalar: TensorScalar & BinaryFloatingPoint>(
     Tensor(unsafeUninitializedShape: [geometry.batch, geometry.inChannels * taps, outputs]) { y in
       let y = y.baseAddress!
       ThreadPool.shared.parallelFor(geometry.batch * geometry.inChannels) { plane in
-        let source = x.baseAddress! + plane * loops.inputPlane
-        loops.forEachRow { tap, outputRow, inputRow, along in
-          let out = y + (plane * taps + tap) * outputs + outputRow
-          guard let inputRow else {
-            out.initialize(repeating: loops.fill, count: geometry.output[2])
-            return
-          }
-          let row = source + inputRow
-          for o in along.inside { (out + o).initialize(to: row[o &* loops.width.stride &+ along.offset]) }
-          for (o, i) in along.outside { (out + o).initialize(to: i.map { row[$0] } ?? loops.fill) }
-        }
+        loops.unfold(x.baseAddress! + plane * loops.inputPlane, into: y + plane * taps * outputs)
       }
     }
   }
@@ -46,7 +36,7 @@ public func unfold<Scalar: TensorScalar & BinaryFloatingPoint>(
 /// - Returns: `[N, C, outputSize...]`
 /// - Throws: ``GeometryError``, also for columns that do not come from such an input.
 /// - Source: PyTorch `fold` (col2im), for any rank and padding mode. Each is the other's gradient.
-public func fold<Scalar: TensorScalar & BinaryFloatingPoint>(
+public func fold<Scalar: FloatingScalar>(
   _ columns: Tensor<Scalar>, outputSize: [Int], kernel: [Int],
   _ options: ConvolutionGeometry.Options = .init()
 ) throws(GeometryError) -> Tensor<Scalar> {
@@ -76,14 +66,38 @@ public func fold<Scalar: TensorScalar & BinaryFloatingPoint>(
       ThreadPool.shared.parallelFor(geometry.batch * geometry.inChannels) { plane in
         let sums = x + plane * loops.inputPlane
         sums.initialize(repeating: 0, count: loops.inputPlane)
-        loops.forEachRow { tap, outputRow, inputRow, along in
-          guard let inputRow else { return }
-          let row = y.baseAddress! + (plane * taps + tap) * outputs + outputRow
-          let out = sums + inputRow
-          for o in along.inside { out[o &* loops.width.stride &+ along.offset] += row[o] }
-          for (o, i) in along.outside { if let i { out[i] += row[o] } }
-        }
+        loops.fold(y.baseAddress! + plane * taps * outputs, addingTo: sums)
       }
+    }
+  }
+}
+
+extension ConvolutionLoops {
+  /// The windows of one plane.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  fileprivate func unfold(_ source: UnsafePointer<Scalar>, into columns: UnsafeMutablePointer<Scalar>) {
+    forEachRow { tap, outputRow, inputRow, along in
+      let out = columns + tap * outputPlane + outputRow
+      guard let inputRow else {
+        out.initialize(repeating: fill, count: geometry.output[2])
+        return
+      }
+      let row = source + inputRow
+      for o in along.inside { (out + o).initialize(to: row[o &* width.stride &+ along.offset]) }
+      for (o, i) in along.outside { (out + o).initialize(to: i.map { row[$0] } ?? fill) }
+    }
+  }
+
+  /// One plane's columns, added back.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  fileprivate func fold(_ columns: UnsafePointer<Scalar>, addingTo sums: UnsafeMutablePointer<Scalar>) {
+    forEachRow { tap, outputRow, inputRow, along in
+      guard let inputRow else { return }
+      let (row, out) = (columns + tap * outputPlane + outputRow, sums + inputRow)
+      for o in along.inside { out[o &* width.stride &+ along.offset] += row[o] }
+      for (o, i) in along.outside { if let i { out[i] += row[o] } }
     }
   }
 }

@@ -1,11 +1,11 @@
 import Tensors
 
 /// Pooling and its gradients as loops over planes: every plane is one piece of work, and is summed in one order.
-struct PoolingLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
+struct PoolingLoops<Scalar: FloatingScalar> {
   let geometry: PoolingGeometry
 
   /// Of one output along one axis: the samples of the input in its window, and how long it is with the padding.
-  private struct Reach {
+  struct Reach {
     let samples: [Int]
     let paddedLength: Int
   }
@@ -34,12 +34,12 @@ struct PoolingLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
   }
 
   private var planes: Int { geometry.batch * geometry.channels }
-  private var inputPlane: Int { geometry.input.reduce(1, *) }
-  private var outputPlane: Int { geometry.output.reduce(1, *) }
+  var inputPlane: Int { geometry.input.reduce(1, *) }
+  var outputPlane: Int { geometry.output.reduce(1, *) }
 
   /// Calls `body` with each output's place in its plane and its reach along the three axes.
   @inline(__always)
-  private func forEachWindow(_ body: (_ output: Int, _ z: Reach, _ y: Reach, _ x: Reach) -> Void) {
+  func forEachWindow(_ body: (_ output: Int, _ z: Reach, _ y: Reach, _ x: Reach) -> Void) {
     var output = 0
     for z in reaches[0] {
       for y in reaches[1] {
@@ -52,7 +52,7 @@ struct PoolingLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
   }
 
   @inline(__always)
-  private func forEachSample(_ z: Reach, _ y: Reach, _ x: Reach, _ body: (_ sample: Int) -> Void) {
+  func forEachSample(_ z: Reach, _ y: Reach, _ x: Reach, _ body: (_ sample: Int) -> Void) {
     for i in z.samples {
       for j in y.samples {
         let row = (i * geometry.input[1] + j) * geometry.input[2]
@@ -61,33 +61,47 @@ struct PoolingLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
     }
   }
 
-  /// The greatest sample of each window, and its place in its plane; the first of equals, and NaN above all.
-  func max(_ x: Tensor<Scalar>) -> (values: Tensor<Scalar>, indices: Tensor<Int64>) {
+  enum Extreme: Sendable {
+    case greatest
+    case least
+  }
+
+  /// The greatest or least sample of each window, and its place in its plane; the first of equals, and NaN
+  /// before all.
+  func extreme(_ x: Tensor<Scalar>, _ kind: Extreme) -> (values: Tensor<Scalar>, indices: Tensor<Int64>) {
     var indices = Tensor<Int64>(zeros: geometry.outputShape)
     let values = indices.withUnsafeMutableBufferPointer { indices in
-      let indices = indices.baseAddress!
+      nonisolated(unsafe) let indices = indices.baseAddress!
       return x.withUnsafeBufferPointer { x in
         Tensor<Scalar>(unsafeUninitializedShape: geometry.outputShape) { y in
-          let y = y.baseAddress!
+          nonisolated(unsafe) let y = y.baseAddress!
           ThreadPool.shared.parallelFor(planes) { plane in
-            let input = x.baseAddress! + plane * inputPlane
-            forEachWindow { output, z, row, column in
-              var best = -Scalar.infinity
-              var place = -1
-              forEachSample(z, row, column) { sample in
-                let value = input[sample]
-                if place < 0 || value > best || (value.isNaN && !best.isNaN) {
-                  (best, place) = (value, sample)
-                }
-              }
-              (y + plane * outputPlane + output).initialize(to: best)
-              indices[plane * outputPlane + output] = Int64(place)
-            }
+            extreme(
+              x.baseAddress! + plane * inputPlane, kind, into: y + plane * outputPlane,
+              indices + plane * outputPlane)
           }
         }
       }
     }
     return (values, indices)
+  }
+
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  private func extreme(
+    _ input: UnsafePointer<Scalar>, _ kind: Extreme, into y: UnsafeMutablePointer<Scalar>,
+    _ indices: UnsafeMutablePointer<Int64>
+  ) {
+    let sign: Scalar = kind == .greatest ? 1 : -1
+    forEachWindow { output, z, row, column in
+      var (best, place) = (-Scalar.infinity, -1)
+      forEachSample(z, row, column) { sample in
+        let value = sign * input[sample]
+        if place < 0 || value > best || (value.isNaN && !best.isNaN) { (best, place) = (value, sample) }
+      }
+      (y + output).initialize(to: sign * best)
+      indices[output] = Int64(place)
+    }
   }
 
   /// Each upstream gradient goes to the sample that was greatest.
@@ -102,34 +116,52 @@ struct PoolingLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
   }
 
   func average(_ x: Tensor<Scalar>, _ divisor: AverageDivisor) -> Tensor<Scalar> {
-    x.withUnsafeBufferPointer { x in
-      Tensor<Scalar>(unsafeUninitializedShape: geometry.outputShape) { y in
-        let y = y.baseAddress!
-        ThreadPool.shared.parallelFor(planes) { plane in
-          let input = x.baseAddress! + plane * inputPlane
-          forEachWindow { output, z, row, column in
-            var sum: Scalar = 0
-            forEachSample(z, row, column) { sum += input[$0] }
-            let mean = sum / Scalar(count(z, row, column, divisor))
-            (y + plane * outputPlane + output).initialize(to: mean)
-          }
-        }
-      }
+    pooled(x) { input, _, output in average(input, divisor, into: output) }
+  }
+
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  private func average(
+    _ input: UnsafePointer<Scalar>, _ divisor: AverageDivisor, into y: UnsafeMutablePointer<Scalar>
+  ) {
+    forEachWindow { output, z, row, column in
+      var sum: Scalar = 0
+      forEachSample(z, row, column) { sum += input[$0] }
+      (y + output).initialize(to: sum / Scalar(count(z, row, column, divisor)))
     }
   }
 
   func averageGradient(_ upstream: Tensor<Scalar>, _ divisor: AverageDivisor) -> Tensor<Scalar> {
     scattered { plane, dx in
-      upstream.withUnsafeBufferPointer { upstream in
-        forEachWindow { output, z, row, column in
-          let share = upstream[plane * outputPlane + output] / Scalar(count(z, row, column, divisor))
-          forEachSample(z, row, column) { dx[$0] += share }
-        }
+      upstream.withUnsafeBufferPointer { averageGradient($0.baseAddress! + plane * outputPlane, divisor, dx) }
+    }
+  }
+
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  private func averageGradient(
+    _ upstream: UnsafePointer<Scalar>, _ divisor: AverageDivisor, _ dx: UnsafeMutablePointer<Scalar>
+  ) {
+    forEachWindow { output, z, row, column in
+      let share = upstream[output] / Scalar(count(z, row, column, divisor))
+      forEachSample(z, row, column) { dx[$0] += share }
+    }
+  }
+
+  /// An output of the geometry's shape, each plane written by `body` from the input's.
+  func pooled(
+    _ x: Tensor<Scalar>,
+    _ body: (_ input: UnsafePointer<Scalar>, _ plane: Int, _ output: UnsafeMutablePointer<Scalar>) -> Void
+  ) -> Tensor<Scalar> {
+    x.withUnsafeBufferPointer { x in
+      Tensor(unsafeUninitializedShape: geometry.outputShape) { y in
+        let (x, y) = (x.baseAddress!, y.baseAddress!)
+        ThreadPool.shared.parallelFor(planes) { body(x + $0 * inputPlane, $0, y + $0 * outputPlane) }
       }
     }
   }
 
-  private func count(_ z: Reach, _ y: Reach, _ x: Reach, _ divisor: AverageDivisor) -> Int {
+  func count(_ z: Reach, _ y: Reach, _ x: Reach, _ divisor: AverageDivisor) -> Int {
     switch divisor {
     case .paddedWindow: z.paddedLength * y.paddedLength * x.paddedLength
     case .samples: z.samples.count * y.samples.count * x.samples.count
@@ -138,8 +170,7 @@ struct PoolingLoops<Scalar: TensorScalar & BinaryFloatingPoint> {
   }
 
   /// A gradient of the input's shape, each plane zeroed and then added to by `body`.
-  private func scattered(_ body: (_ plane: Int, _ dx: UnsafeMutablePointer<Scalar>) -> Void) -> Tensor<Scalar>
-  {
+  func scattered(_ body: (_ plane: Int, _ dx: UnsafeMutablePointer<Scalar>) -> Void) -> Tensor<Scalar> {
     Tensor(unsafeUninitializedShape: geometry.inputShape) { dx in
       let dx = dx.baseAddress!
       ThreadPool.shared.parallelFor(planes) { plane in

@@ -21,34 +21,48 @@ public enum AverageDivisor: Sendable, Hashable {
 ///   the place of each greatest sample in its plane, the first of equals. NaN counts as the greatest.
 /// - Throws: ``GeometryError``.
 /// - Source: PyTorch `max_pool1d` to `3d`; ONNX `MaxPool`.
-public func maxPool<Scalar: TensorScalar & BinaryFloatingPoint>(
+public func maxPool<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, _ options: PoolingGeometry.Options
 ) throws(GeometryError) -> (values: Tensor<Scalar>, indices: Tensor<Int64>) {
-  PoolingLoops(try PoolingGeometry(input: input.shape, options)).max(input)
+  PoolingLoops(try PoolingGeometry(input: input.shape, options)).extreme(input, .greatest)
 }
 
-/// The gradient of ``maxPool(_:_:)`` with respect to its input.
+/// The least sample of each window.
+///
+/// y[n, c, o] = min over t of x[n, c, o * stride + t * dilation - padBegin], padding left out.
+/// - Parameters:
+///   - input: `[N, C, spatial...]`; N may be 0.
+///   - options: the window and how it moves.
+/// - Returns: `[N, C, spatial...]`, and the place of each least sample in its plane, the first of equals. NaN
+///   counts as the least. Its gradient is ``maxPoolGradient(upstream:indices:inputShape:_:)``.
+/// - Throws: ``GeometryError``.
+/// - Source: -`max_pool`(-x) in PyTorch.
+public func minPool<Scalar: FloatingScalar>(
+  _ input: Tensor<Scalar>, _ options: PoolingGeometry.Options
+) throws(GeometryError) -> (values: Tensor<Scalar>, indices: Tensor<Int64>) {
+  PoolingLoops(try PoolingGeometry(input: input.shape, options)).extreme(input, .least)
+}
+
+/// The gradient of ``maxPool(_:_:)`` and ``minPool(_:_:)`` with respect to their input. It is linear in
+/// `upstream`, so its own gradient is ``gather(_:indices:)``.
 /// - Parameters:
 ///   - upstream: dL/dy, of the output's shape.
 ///   - indices: as they came out forward.
 ///   - inputShape: of the input.
 ///   - options: as they were given forward.
 /// - Throws: ``GeometryError``, also for an index outside its plane.
-public func maxPoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
+public func maxPoolGradient<Scalar: FloatingScalar>(
   upstream: Tensor<Scalar>, indices: Tensor<Int64>, inputShape: Shape, _ options: PoolingGeometry.Options
 ) throws(GeometryError) -> Tensor<Scalar> {
   try scatter(upstream, indices, PoolingGeometry(input: inputShape, options))
 }
 
-private func scatter<Scalar: TensorScalar & BinaryFloatingPoint>(
+func scatter<Scalar: FloatingScalar>(
   _ upstream: Tensor<Scalar>, _ indices: Tensor<Int64>, _ geometry: PoolingGeometry
 ) throws(GeometryError) -> Tensor<Scalar> {
   try check(upstream: upstream.shape, output: geometry.outputShape)
   try check(upstream: indices.shape, output: geometry.outputShape)
-  let plane = geometry.input.reduce(1, *)
-  if let wrong = indices.scalars.first(where: { $0 < 0 || $0 >= plane }) {
-    throw .outOfRange("index", Int(wrong), "from 0 to below \(plane), the samples of a plane")
-  }
+  try check(indices, plane: geometry.input.reduce(1, *))
   return PoolingLoops(geometry).maxGradient(upstream, indices)
 }
 
@@ -62,21 +76,22 @@ private func scatter<Scalar: TensorScalar & BinaryFloatingPoint>(
 /// - Returns: `[N, C, spatial...]`, sizes by ``OutputSize/convolutionFormula`` or ``OutputSize/ceilFormula``.
 /// - Throws: ``GeometryError``, also for a divisor of 0.
 /// - Source: PyTorch `avg_pool1d` to `3d`; ONNX `AveragePool`.
-public func averagePool<Scalar: TensorScalar & BinaryFloatingPoint>(
+public func averagePool<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, _ options: PoolingGeometry.Options, divisor: AverageDivisor = .paddedWindow
 ) throws(GeometryError) -> Tensor<Scalar> {
   try check(divisor)
   return PoolingLoops(try PoolingGeometry(input: input.shape, options)).average(input, divisor)
 }
 
-/// The gradient of ``averagePool(_:_:divisor:)`` with respect to its input.
+/// The gradient of ``averagePool(_:_:divisor:)`` with respect to its input. It is linear in `upstream`, so its own
+/// gradient is ``averagePool(_:_:divisor:)``.
 /// - Parameters:
 ///   - upstream: dL/dy, of the output's shape.
 ///   - inputShape: of the input.
 ///   - options: as they were given forward.
 ///   - divisor: as it was given forward.
 /// - Throws: ``GeometryError``.
-public func averagePoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
+public func averagePoolGradient<Scalar: FloatingScalar>(
   upstream: Tensor<Scalar>, inputShape: Shape, _ options: PoolingGeometry.Options,
   divisor: AverageDivisor = .paddedWindow
 ) throws(GeometryError) -> Tensor<Scalar> {
@@ -84,59 +99,6 @@ public func averagePoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
   let geometry = try PoolingGeometry(input: inputShape, options)
   try check(upstream: upstream.shape, output: geometry.outputShape)
   return PoolingLoops(geometry).averageGradient(upstream, divisor)
-}
-
-/// The greatest sample of each of as many windows as are asked for.
-/// - Parameters:
-///   - input: `[N, C, spatial...]`; N may be 0.
-///   - outputSize: one size an axis, or one for all.
-/// - Returns: `[N, C, outputSize...]`, and the place of each greatest sample in its plane.
-/// - Throws: ``GeometryError``.
-/// - Source: PyTorch `adaptive_max_pool1d` to `3d`; with an output size of 1, ONNX `GlobalMaxPool`.
-public func adaptiveMaxPool<Scalar: TensorScalar & BinaryFloatingPoint>(
-  _ input: Tensor<Scalar>, outputSize: [Int]
-) throws(GeometryError) -> (values: Tensor<Scalar>, indices: Tensor<Int64>) {
-  PoolingLoops(try PoolingGeometry(input: input.shape, adaptiveOutput: outputSize)).max(input)
-}
-
-/// The gradient of ``adaptiveMaxPool(_:outputSize:)`` with respect to its input.
-/// - Parameters:
-///   - upstream: dL/dy, of the output's shape.
-///   - indices: as they came out forward.
-///   - inputShape: of the input.
-/// - Throws: ``GeometryError``, also for an index outside its plane.
-public func adaptiveMaxPoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
-  upstream: Tensor<Scalar>, indices: Tensor<Int64>, inputShape: Shape
-) throws(GeometryError) -> Tensor<Scalar> {
-  let size = Array(upstream.shape.dimensions.dropFirst(2))
-  return try scatter(upstream, indices, PoolingGeometry(input: inputShape, adaptiveOutput: size))
-}
-
-/// The mean of each of as many windows as are asked for.
-/// - Parameters:
-///   - input: `[N, C, spatial...]`; N may be 0.
-///   - outputSize: one size an axis, or one for all.
-/// - Returns: `[N, C, outputSize...]`
-/// - Throws: ``GeometryError``.
-/// - Source: PyTorch `adaptive_avg_pool1d` to `3d`; with an output size of 1, ONNX `GlobalAveragePool`.
-public func adaptiveAveragePool<Scalar: TensorScalar & BinaryFloatingPoint>(
-  _ input: Tensor<Scalar>, outputSize: [Int]
-) throws(GeometryError) -> Tensor<Scalar> {
-  PoolingLoops(try PoolingGeometry(input: input.shape, adaptiveOutput: outputSize)).average(input, .samples)
-}
-
-/// The gradient of ``adaptiveAveragePool(_:outputSize:)`` with respect to its input.
-/// - Parameters:
-///   - upstream: dL/dy, of the output's shape.
-///   - inputShape: of the input.
-/// - Throws: ``GeometryError``.
-public func adaptiveAveragePoolGradient<Scalar: TensorScalar & BinaryFloatingPoint>(
-  upstream: Tensor<Scalar>, inputShape: Shape
-) throws(GeometryError) -> Tensor<Scalar> {
-  let size = Array(upstream.shape.dimensions.dropFirst(2))
-  let geometry = try PoolingGeometry(input: inputShape, adaptiveOutput: size)
-  try check(upstream: upstream.shape, output: geometry.outputShape)
-  return PoolingLoops(geometry).averageGradient(upstream, .samples)
 }
 
 private func check(_ divisor: AverageDivisor) throws(GeometryError) {

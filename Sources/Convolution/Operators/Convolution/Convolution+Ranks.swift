@@ -1,0 +1,84 @@
+import Tensors
+
+// The operators under PyTorch's names, one for each rank, with its arguments.
+
+/// Cross-correlates `[N, C, L]` with `[K, C / groups, kernel]`: ``conv(_:weight:bias:_:)`` along one axis.
+/// - Source: PyTorch `conv1d`.
+public func conv1d<Scalar: FloatingScalar>(
+  _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
+  padding: Padding = .valid, dilation: PerAxis = 1, groups: Int = 1
+) throws(GeometryError) -> Tensor<Scalar> {
+  try check(input.shape, spatialAxes: 1)
+  return try conv(input, weight: weight, bias: bias, .init(stride, padding, dilation, groups))
+}
+
+/// Cross-correlates `[N, C, H, W]` with `[K, C / groups, kernel height, kernel width]`:
+/// ``conv(_:weight:bias:_:)`` along two axes.
+/// - Source: PyTorch `conv2d`.
+public func conv2d<Scalar: FloatingScalar>(
+  _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
+  padding: Padding = .valid, dilation: PerAxis = 1, groups: Int = 1
+) throws(GeometryError) -> Tensor<Scalar> {
+  try check(input.shape, spatialAxes: 2)
+  return try conv(input, weight: weight, bias: bias, .init(stride, padding, dilation, groups))
+}
+
+/// Cross-correlates `[N, C, D, H, W]` with `[K, C / groups, kernel depth, height, width]`:
+/// ``conv(_:weight:bias:_:)`` along three axes.
+/// - Source: PyTorch `conv3d`.
+public func conv3d<Scalar: FloatingScalar>(
+  _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
+  padding: Padding = .valid, dilation: PerAxis = 1, groups: Int = 1
+) throws(GeometryError) -> Tensor<Scalar> {
+  try check(input.shape, spatialAxes: 3)
+  return try conv(input, weight: weight, bias: bias, .init(stride, padding, dilation, groups))
+}
+
+/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, L]` along one axis.
+/// - Source: PyTorch `conv_transpose1d`.
+public func convTranspose1d<Scalar: FloatingScalar>(
+  _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
+  padding: Padding = .valid, outputPadding: PerAxis = 0, dilation: PerAxis = 1, groups: Int = 1
+) throws(GeometryError) -> Tensor<Scalar> {
+  try check(input.shape, spatialAxes: 1)
+  return try convTranspose(
+    input, weight: weight, bias: bias, .init(stride, padding, dilation, groups),
+    outputPadding: outputPadding.values)
+}
+
+/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, H, W]` along two axes.
+/// - Source: PyTorch `conv_transpose2d`.
+public func convTranspose2d<Scalar: FloatingScalar>(
+  _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
+  padding: Padding = .valid, outputPadding: PerAxis = 0, dilation: PerAxis = 1, groups: Int = 1
+) throws(GeometryError) -> Tensor<Scalar> {
+  try check(input.shape, spatialAxes: 2)
+  return try convTranspose(
+    input, weight: weight, bias: bias, .init(stride, padding, dilation, groups),
+    outputPadding: outputPadding.values)
+}
+
+/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, D, H, W]` along three axes.
+/// - Source: PyTorch `conv_transpose3d`.
+public func convTranspose3d<Scalar: FloatingScalar>(
+  _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
+  padding: Padding = .valid, outputPadding: PerAxis = 0, dilation: PerAxis = 1, groups: Int = 1
+) throws(GeometryError) -> Tensor<Scalar> {
+  try check(input.shape, spatialAxes: 3)
+  return try convTranspose(
+    input, weight: weight, bias: bias, .init(stride, padding, dilation, groups),
+    outputPadding: outputPadding.values)
+}
+
+extension ConvolutionGeometry.Options {
+  fileprivate init(_ stride: PerAxis, _ padding: Padding, _ dilation: PerAxis, _ groups: Int) {
+    self.init(stride: stride.values, padding: padding, dilation: dilation.values, groups: groups)
+  }
+}
+
+private func check(_ input: Shape, spatialAxes: Int) throws(GeometryError) {
+  guard input.rank == spatialAxes + 2 else {
+    throw .wrongRank(
+      "an input of shape \(input) has rank \(input.rank): it must be [N, C] and \(spatialAxes) spatial sizes")
+  }
+}

@@ -1,0 +1,80 @@
+import Tensors
+
+/// A convolution's weight gradient as a product in register tiles: dW = dY X^T, X being the matrix of columns.
+/// Every weight is summed over samples and outputs in one order, whatever the threads. The workspace is a copy of
+/// the upstream gradient in the tiles' order, and one block of columns a thread.
+struct TiledWeightGradient: Sendable {
+  private let geometry: ConvolutionGeometry
+  private let columns: ColumnSource
+  private let product = TileProduct()
+
+  init(_ geometry: ConvolutionGeometry) {
+    self.geometry = geometry
+    columns = ColumnSource(
+      (0..<3).map { AxisTaps(geometry, axis: $0) }, source: geometry.input, kernel: geometry.kernel,
+      fill: Float(geometry.mode.fillValue))
+  }
+
+  func callAsFunction(_ dy: Tensor<Float>, _ x: Tensor<Float>) -> Tensor<Float> {
+    let g = geometry
+    let (inputs, rows) = (g.inChannels / g.groups, g.outChannels / g.groups)
+    let outputs = columns.outputs
+    let depth = inputs * columns.taps
+    let upstream: [WeightPanels] = dy.withUnsafeBufferPointer { dy in
+      (0..<g.batch * g.groups).map { plane in
+        let start = plane * rows * outputs
+        return WeightPanels(rows: rows, depth: outputs, tileRows: product.tileRows) { row, p in
+          dy[start &+ row &* outputs &+ p]
+        }
+      }
+    }
+    let wide = product.tileColumns
+    let blocks = (depth + wide - 1) / wide
+    let tall = (rows + product.tileRows - 1) / product.tileRows
+    let chunks = min(tall, max(1, 4 * ThreadPool.shared.threadCount / (g.groups * blocks)))
+    return x.withUnsafeBufferPointer { x in
+      Tensor(unsafeUninitializedShape: g.weightShape) { dw in
+        dw.initialize(repeating: 0)
+        let dw = dw.baseAddress!
+        ThreadPool.shared.parallelFor(g.groups * blocks * chunks) { piece in
+          let chunk = piece % chunks
+          let block = piece / chunks % blocks
+          let group = piece / chunks / blocks
+          let first = tall * chunk / chunks * product.tileRows
+          let range = first..<min(rows, tall * (chunk + 1) / chunks * product.tileRows)
+          let taps = block * wide..<min(depth, (block + 1) * wide)
+          for n in 0..<g.batch {
+            let plane = n * g.groups + group
+            upstream[plane].withPanels { panels in
+              add(
+                panels, range, x.baseAddress! + plane * inputs * g.input.reduce(1, *), taps,
+                to: dw + (group * rows + first) * depth, depth)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Adds one sample's share of a tile's columns of weights.
+  private func add(
+    _ panels: UnsafePointer<Float>, _ range: Range<Int>, _ x: UnsafePointer<Float>, _ taps: Range<Int>,
+    to dw: UnsafeMutablePointer<Float>, _ depth: Int
+  ) {
+    let (wide, outputs) = (product.tileColumns, columns.outputs)
+    let block = min(outputs, TileProduct.depthBlock)
+    Scratch.withFloats(block * wide + product.tileRows * wide) { scratch in
+      var p = 0
+      while p < outputs {
+        let part = p..<min(outputs, p + block)
+        columns.pack(rows: taps, outputs: part, from: x, to: scratch, dStep: 1, pStep: wide)
+        product.add(
+          panels + range.lowerBound * outputs + p * product.tileRows, panelStep: outputs * product.tileRows,
+          rows: range.count, scratch, bStride: wide, depth: part.count, to: dw + taps.lowerBound,
+          cStride: depth,
+          columns: taps.count, scratch: scratch + block * wide)
+        p = part.upperBound
+      }
+    }
+  }
+}
