@@ -63,7 +63,10 @@ let package = Package(
         "CImageCodecs", "CTurboJPEG", "CWebP", "Convolution", "Tensors",
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
-    .target(name: "Convolve", dependencies: ["Convolution", "Imaging", "Microkernels", "Tensors"]),
+    .target(
+      name: "Networks",
+      dependencies: ["Convolution", "Tensors", .product(name: "RealModule", package: "swift-numerics")]),
+    .target(name: "Convolve", dependencies: ["Convolution", "Imaging", "Microkernels", "Networks", "Tensors"]),
     .executableTarget(
       name: "ConvolveCommand",
       dependencies: ["Convolve", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -73,6 +76,11 @@ let package = Package(
     .testTarget(
       name: "ConvolutionTests", dependencies: ["Convolution", "Microkernels", "TestSupport", "Tensors"],
       exclude: ["Vectors"]),
+    .testTarget(
+      name: "GoldenTests",
+      dependencies: [
+        "Convolution", "Networks", "TestSupport", "Tensors", .product(name: "RealModule", package: "swift-numerics"),
+      ], exclude: ["Vectors"]),
     .testTarget(
       name: "ImagingTests", dependencies: ["Convolution", "Imaging", "TestSupport", "Tensors"],
       exclude: ["Corpus", "Vectors"]),

@@ -1,4 +1,5 @@
 @_exported import Convolution
 @_exported import Imaging
 @_exported import Microkernels
+@_exported import Networks
 @_exported import Tensors

@@ -1,63 +1,7 @@
 import Convolution
-import Foundation
-import TestSupport
 import Testing
 
 @Suite struct GeometryTests {
-  struct Parameters: Decodable, Sendable {
-    let stride: [Int]?
-    let padding: PaddingSpelling?
-    let dilation: [Int]?
-    let groups: Int?
-    let output_padding: [Int]?
-    let kernel_size: [Int]?
-    let ceil_mode: Bool?
-  }
-
-  /// `[1, 2]` or `[[1, 1], [0, 2]]`.
-  enum PaddingSpelling: Decodable, Sendable {
-    case amounts([Padding.Amount])
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.singleValueContainer()
-      if let pairs = try? container.decode([[Int]].self) {
-        self = .amounts(pairs.map { Padding.Amount($0[0], $0[1]) })
-      } else {
-        self = .amounts(try container.decode([Int].self).map { Padding.Amount($0, $0) })
-      }
-    }
-  }
-
-  /// The shapes of 600 convolutions and poolings of PyTorch.
-  @Test func everyShapeIsPyTorchs() throws {
-    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Vectors")
-    let golden = try GoldenOperators<Parameters>(folder) { op in
-      ["conv", "avg_pool", "max_pool", "lp_pool"].contains { op.hasPrefix($0) }
-    }
-    #expect(golden.cases.count == 600)
-    for item in golden.cases {
-      let input = try #require(golden.shape("\(item.id).in.x")).dimensions
-      let output = try #require(golden.shape("\(item.id).out.y")).dimensions
-      let weight = golden.shape("\(item.id).in.weight")?.dimensions
-      let kernel = try #require(weight.map { Array($0[2...]) } ?? item.params.kernel_size)
-      var padding = Padding.valid
-      if case .amounts(let amounts) = item.params.padding { padding = Padding(.explicit(amounts)) }
-      let isTransposed = item.op.hasPrefix("conv_transpose")
-      let hasBias = item.inputs.contains("bias")
-      let layer = try LayerGeometry(
-        input: Array(input[1...]),
-        LayerGeometry.Options(
-          kind: weight == nil ? .pooling : isTransposed ? .transposed : .convolution, kernel: kernel,
-          stride: item.params.stride ?? [1], dilation: item.params.dilation ?? [1], padding: padding,
-          outputPadding: item.params.output_padding ?? [0], groups: item.params.groups ?? 1,
-          outChannels: output[1], bias: hasBias, ceilMode: item.params.ceil_mode ?? false))
-      #expect(layer.output == Array(output[1...]), "\(item)")
-      if let weight {
-        #expect(layer.parameters == weight.reduce(1, *) + (hasBias ? output[1] : 0), "\(item)")
-      }
-    }
-  }
-
   /// The two cases of PyTorch's ceil rule that several frameworks got wrong.
   @Test func ceilMode() throws {
     let four = try OutputSize.convolution(

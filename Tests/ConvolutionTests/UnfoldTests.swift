@@ -5,46 +5,6 @@ import Tensors
 import Testing
 
 @Suite struct UnfoldTests {
-  struct Parameters: Decodable, Sendable {
-    let output_size: [Int]?
-    let kernel_size: [Int]
-    let dilation: [Int]
-    let padding: [Int]
-    let stride: [Int]
-
-    var options: ConvolutionGeometry.Options {
-      .init(stride: stride, padding: Padding(.explicit(padding.map { .init($0, $0) })), dilation: dilation)
-    }
-  }
-
-  /// Forward, and each as the other's gradient.
-  @Test func everyCaseIsPyTorchs() throws {
-    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Vectors")
-    let golden = try GoldenOperators<Parameters>(folder) { $0 == "unfold" || $0 == "fold" }
-    #expect(golden.cases.count == 24)
-    for item in golden.cases {
-      let (kernel, options) = (item.params.kernel_size, item.params.options)
-      let x = try #require(golden.tensor("\(item.id).in.x"))
-      let upstream = try #require(golden.tensor("\(item.id).grad.upstream"))
-      let y: Tensor<Float>
-      let dx: Tensor<Float>
-      if item.op == "unfold" {
-        y = try unfold(x, kernel: kernel, options)
-        dx = try fold(upstream, outputSize: Array(x.shape.dimensions[2...]), kernel: kernel, options)
-      } else {
-        y = try fold(x, outputSize: try #require(item.params.output_size), kernel: kernel, options)
-        dx = try unfold(upstream, kernel: kernel, options)
-      }
-      for (result, name) in [(y, "out.y"), (dx, "grad.x")] {
-        let expected = try #require(golden.tensor("\(item.id).\(name)"))
-        #expect(result.shape == expected.shape, "\(item.id)")
-        // A sample is added once for each tap, in float32, of magnitude about 4.
-        let tolerance = Float(kernel.reduce(1, *)) * 0x1p-22 * 4
-        #expect(zip(result.scalars, expected.scalars).allSatisfy { abs($0 - $1) <= tolerance }, "\(item.id)")
-      }
-    }
-  }
-
   @Test func aConvolutionIsAProductWithTheColumns() throws {
     var g = SeededGenerator(seed: 21)
     let x = Tensor<Double>.random(in: -1...1, shape: [2, 3, 7, 8], using: &g)

@@ -141,6 +141,10 @@ private struct LpNorm<Scalar: FloatingScalar> {
     return p == 2 ? sum.squareRoot() : Scalar.pow(sum, 1 / p)
   }
 
+  /// y^(1 - p), which is 1 for p = 1 also where y is negative.
+  @inline(__always)
+  private func steepness(_ y: Scalar) -> Scalar { p == 1 ? 1 : Scalar.pow(y, 1 - p) }
+
   func forward(_ x: Tensor<Scalar>) -> Tensor<Scalar> {
     loops.pooled(x) { input, _, output in forward(input, into: output) }
   }
@@ -167,7 +171,7 @@ private struct LpNorm<Scalar: FloatingScalar> {
             var sum: Scalar = 0
             loops.forEachSample(z, row, column) { sum += power(input[$0], p) }
             if sum == 0 { return }
-            let factor = u[output] * Scalar.pow(norm(sum * scale), 1 - p) * scale
+            let factor = u[output] * steepness(norm(sum * scale)) * scale
             loops.forEachSample(z, row, column) { dx[$0] += factor * slope(input[$0]) }
           }
         }
@@ -198,7 +202,7 @@ private struct LpNorm<Scalar: FloatingScalar> {
                 }
                 if sum == 0 { return }
                 let y = norm(sum * scale)
-                let (root, u) = (Scalar.pow(y, 1 - p), upstream[first + output])
+                let (root, u) = (steepness(y), upstream[first + output])
                 du[first + output] = root * scale * along
                 loops.forEachSample(z, row, column) { i in
                   let value = x[start + i]

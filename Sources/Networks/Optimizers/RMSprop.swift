@@ -1,0 +1,37 @@
+import Tensors
+
+/// Gradients divided by a running root mean square of themselves.
+///
+/// v = alpha * v + (1 - alpha) * g^2; b = momentum * b + g / (sqrt(v) + eps); p -= learningRate * b
+/// - Source: T. Tieleman, G. Hinton, lecture 6.5 (2012); PyTorch `torch.optim.RMSprop`.
+public struct RMSprop: Optimizer {
+  public var learningRate: Double
+  public var alpha: Double
+  public var epsilon: Double
+  public var weightDecay: Double
+  public var momentum: Double
+  private var memory = Memory()
+
+  public init(
+    learningRate: Double = 0.01, alpha: Double = 0.99, epsilon: Double = 1e-8, weightDecay: Double = 0,
+    momentum: Double = 0
+  ) {
+    self.learningRate = learningRate
+    self.alpha = alpha
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+    self.momentum = momentum
+  }
+
+  public mutating func step<Scalar: FloatingScalar>(
+    _ parameters: inout [Tensor<Scalar>], gradients: [Tensor<Scalar>]
+  ) {
+    let (rate, alpha, epsilon, decay, momentum) = (learningRate, alpha, epsilon, weightDecay, momentum)
+    memory.update(&parameters, gradients) { p, gradient, memory in
+      let g = gradient + decay * p
+      memory.x = alpha * memory.x + (1 - alpha) * g * g
+      memory.y = momentum * memory.y + g / (memory.x.squareRoot() + epsilon)
+      return p - rate * memory.y
+    }
+  }
+}
