@@ -74,7 +74,11 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "MicrokernelsTests", dependencies: ["CIntrinsics", "Microkernels", "Tensors"]),
     .testTarget(
-      name: "ConvolutionTests", dependencies: ["Convolution", "Microkernels", "TestSupport", "Tensors"],
+      name: "ConvolutionTests",
+      dependencies: [
+        "Convolution", "Microkernels", "TestSupport", "Tensors",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ],
       exclude: ["Vectors"]),
     .testTarget(
       name: "GoldenTests",

@@ -201,14 +201,18 @@ struct OperatorResults<Scalar: FloatingScalar> {
       y = try normalize(x, kind, weight: w, bias: bias, epsilon: eps)
       gradients = try normalizeGradients(upstream: dy, input: x, kind, weight: w, epsilon: eps)
     }
-    // Statistics are float64; what is left is the rounding of the standardised element and of its image.
+    // Statistics are float64; what is left is the rounding of the standardised element and of its image. Sets of
+    // two or three elements may be nearly equal: then all is differences, divided by as little as sqrt(eps).
     let standardized = Double(x.shape.count).squareRoot()
-    let (mw, mu) = (w.map(magnitude) ?? 1, magnitude(dy))
-    add("out.y", y, terms: 4, scale: magnitude(y) + standardized * mw)
-    // What two elements get is all cancelled by the mean and the variance, of terms up to 1 / sqrt(eps).
-    let isTiny = x.shape.dimensions[2...].reduce(1, *) <= 2
-    add("grad.x", gradients.input, terms: 4, scale: mu * mw * (isTiny ? 1 / eps.squareRoot() : 4))
-    if w != nil { add("grad.weight", gradients.weight, terms: 4, scale: mu * standardized * standardized) }
+    let firstAxis = item.op == "layer_norm" ? item.params.axis ?? 1 : 2
+    let isTiny = x.shape.dimensions[firstAxis...].reduce(1, *) <= 3
+    let steepness = isTiny ? 1 / eps.squareRoot() : 4
+    let (mw, mu, mx) = (w.map(magnitude) ?? 1, magnitude(dy), magnitude(x))
+    add("out.y", y, terms: 4, scale: magnitude(y) + standardized * mw + (isTiny ? mx * steepness * mw : 0))
+    add("grad.x", gradients.input, terms: 4, scale: mu * mw * steepness * (isTiny ? 1 + mx * steepness : 1))
+    if w != nil {
+      add("grad.weight", gradients.weight, terms: 4, scale: mu * (standardized * standardized + mx * steepness))
+    }
     if bias != nil { add("grad.bias", gradients.bias, terms: 4, scale: mu * Double(x.shape.count)) }
   }
 

@@ -28,20 +28,19 @@ public enum OutputSize {
     try check(input: input, window: window, padding: padding)
     let (kernel, stride, dilation) = (window.kernel, window.stride, window.dilation)
     let span = input + padding.begin + padding.end - dilation * (kernel - 1) - 1
-    guard span >= 0 else {
+    // With ceil, a single window may reach beyond the end, if not by a whole stride.
+    let missing = ceilMode ? stride - 1 : 0
+    guard span + missing >= 0 else {
       throw .empty(
         input: input, kernel: kernel, dilation: dilation,
-        smallestInput: max(1, dilation * (kernel - 1) + 1 - padding.begin - padding.end))
+        smallestInput: max(1, dilation * (kernel - 1) + 1 - padding.begin - padding.end - missing))
     }
-    var size = span / stride + 1
-    if ceilMode {
-      size = (span + stride - 1) / stride + 1
-      if (size - 1) * stride >= input + padding.begin { size -= 1 }
-    }
+    var size = (span + missing) / stride + 1
+    if ceilMode, (size - 1) * stride >= input + padding.begin { size -= 1 }
     let rounding = ceilMode ? "ceil" : "floor"
     let formula =
       "\(rounding)((\(input) + \(padding.begin) + \(padding.end) - \(dilation)*(\(kernel)-1) - 1) / \(stride)) + 1"
-    let plain = ceilMode ? (span + stride - 1) / stride + 1 : size
+    let plain = (span + missing) / stride + 1
     return Axis(
       size: size, formula: plain == size ? "\(formula) = \(size)" : "\(formula) = \(plain), less 1 = \(size)")
   }

@@ -18,7 +18,8 @@ public enum AverageDivisor: Sendable, Hashable {
 ///   - input: `[N, C, spatial...]`; N may be 0.
 ///   - options: the window and how it moves.
 /// - Returns: `[N, C, spatial...]`, sizes by ``OutputSize/convolutionFormula`` or ``OutputSize/ceilFormula``; and
-///   the place of each greatest sample in its plane, the first of equals. NaN counts as the greatest.
+///   the place of each greatest sample in its plane, the first of equals. NaN counts as the greatest. A window
+///   whose dilated taps all miss the input gives -infinity, at place -1.
 /// - Throws: ``GeometryError``.
 /// - Source: PyTorch `max_pool1d` to `3d`; ONNX `MaxPool`.
 public func maxPool<Scalar: FloatingScalar>(
@@ -62,7 +63,7 @@ func scatter<Scalar: FloatingScalar>(
 ) throws(GeometryError) -> Tensor<Scalar> {
   try check(upstream: upstream.shape, output: geometry.outputShape)
   try check(upstream: indices.shape, output: geometry.outputShape)
-  try check(indices, plane: geometry.input.reduce(1, *))
+  try check(indices, plane: geometry.input.reduce(1, *), lowest: -1)
   return PoolingLoops(geometry).maxGradient(upstream, indices)
 }
 

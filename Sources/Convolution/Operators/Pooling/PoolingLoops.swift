@@ -109,7 +109,9 @@ struct PoolingLoops<Scalar: FloatingScalar> {
     scattered { plane, dx in
       upstream.withUnsafeBufferPointer { upstream in
         indices.withUnsafeBufferPointer { indices in
-          for i in plane * outputPlane..<(plane + 1) * outputPlane { dx[Int(indices[i])] += upstream[i] }
+          for i in plane * outputPlane..<(plane + 1) * outputPlane where indices[i] >= 0 {
+            dx[Int(indices[i])] += upstream[i]
+          }
         }
       }
     }

@@ -86,9 +86,13 @@ public func gather<Scalar: TensorScalar>(
   }.reshaped(indices.shape)
 }
 
+/// - Parameters:
+///   - indices: places in planes.
+///   - plane: the samples of a plane.
+///   - lowest: -1 where a window may have no sample.
 /// - Throws: for a place outside its plane.
-func check(_ indices: Tensor<Int64>, plane: Int) throws(GeometryError) {
-  if let wrong = indices.scalars.first(where: { $0 < 0 || $0 >= plane }) {
-    throw .outOfRange("index", Int(wrong), "from 0 to below \(plane), the samples of a plane")
+func check(_ indices: Tensor<Int64>, plane: Int, lowest: Int64 = 0) throws(GeometryError) {
+  if let wrong = indices.scalars.first(where: { $0 < lowest || $0 >= plane }) {
+    throw .outOfRange("index", Int(wrong), "from \(lowest) to below \(plane), the samples of a plane")
   }
 }
