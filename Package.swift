@@ -33,6 +33,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.0.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.30.0"),
   ],
   targets: [
     .target(name: "CIntrinsics"),
@@ -66,6 +67,11 @@ let package = Package(
     .target(
       name: "Networks",
       dependencies: ["Convolution", "Tensors", .product(name: "RealModule", package: "swift-numerics")]),
+    .target(
+      name: "Interchange",
+      dependencies: [
+        "Convolution", "Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
     .target(name: "Convolve", dependencies: ["Convolution", "Imaging", "Microkernels", "Networks", "Tensors"]),
     .executableTarget(
       name: "ConvolveCommand",
@@ -84,10 +90,12 @@ let package = Package(
       name: "GoldenTests",
       dependencies: [
         "Convolution", "Networks", "TestSupport", "Tensors", .product(name: "RealModule", package: "swift-numerics"),
-      ], exclude: ["Vectors"]),
+      ], exclude: ["Vectors", "generate.py"]),
     .testTarget(
       name: "ImagingTests", dependencies: ["Convolution", "Imaging", "TestSupport", "Tensors"],
       exclude: ["Corpus", "Vectors"]),
+    .testTarget(
+      name: "InterchangeTests", dependencies: ["Convolution", "Interchange", "TestSupport", "Tensors"]),
     .testTarget(name: "CommandTests", dependencies: ["ConvolveCommand", "Imaging", "TestSupport"]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]

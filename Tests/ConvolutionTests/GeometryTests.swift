@@ -34,7 +34,9 @@ import Testing
       }
     }
     #expect(
-      error([3, 4, 4], .init(kernel: [7])) == .empty(input: 4, kernel: 7, dilation: 1, smallestInput: 7))
+      error([3, 9, 4], .init(kernel: [7]))
+        == .empty(
+          dimension: "width", formula: "floor((4 + 0 + 0 - 1*(7-1) - 1) / 1) + 1 = -2", smallestInput: 7))
     #expect(error([3, 4, 4], .init(kernel: [0])) != nil)
     // An extent that follows from the size must not overflow before the size is checked.
     #expect(error([3, .max], .init(kernel: [3], padding: .same)) != nil)

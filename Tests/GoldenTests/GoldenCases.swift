@@ -31,7 +31,8 @@ struct GoldenCases: Sendable {
   init(_ folder: URL) throws {
     let json = try Data(contentsOf: folder.appendingPathComponent("operators.json"))
     cases = try JSONDecoder().decode(File.self, from: json).cases
-    bytes = try Data(contentsOf: folder.appendingPathComponent("operators.safetensors"), options: .alwaysMapped)
+    bytes = try Data(
+      contentsOf: folder.appendingPathComponent("operators.safetensors"), options: .alwaysMapped)
     let length = bytes.withUnsafeBytes { Int(UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self))) }
     start = 8 + length
     tensors = try JSONDecoder().decode([String: Entry].self, from: bytes[8..<8 + length])
@@ -46,8 +47,10 @@ struct GoldenCases: Sendable {
   /// A tensor of floats, or nil where the file has none of this name.
   func tensor<Scalar: FloatingScalar>(_ name: String, _: Scalar.Type = Scalar.self) -> Tensor<Scalar>? {
     switch tensors[name]?.dtype {
-    case "F32": return read(name, Float.self).map { t in Tensor(t.scalars.map { Scalar($0) }, shape: t.shape) }
-    case "F64": return read(name, Double.self).map { t in Tensor(t.scalars.map { Scalar($0) }, shape: t.shape) }
+    case "F32":
+      return read(name, Float.self).map { t in Tensor(t.scalars.map { Scalar($0) }, shape: t.shape) }
+    case "F64":
+      return read(name, Double.self).map { t in Tensor(t.scalars.map { Scalar($0) }, shape: t.shape) }
     default: return nil
     }
   }

@@ -56,7 +56,8 @@ import Testing
         return difference.isNaN ? .infinity : max(worst, difference)
       }
       #expect(
-        worst <= tolerance, "\(name) \(item.op) \(Scalar.self): \(worst) > \(tolerance), greatest \(greatest)")
+        worst <= tolerance, "\(name) \(item.op) \(Scalar.self): \(worst) > \(tolerance), greatest \(greatest)"
+      )
       if Scalar.self == Double.self, rounding == 0x1p-53, result.scale > 0 {
         #expect(
           worst <= 1e-12 * max(greatest, result.scale), "\(name) \(item.op): \(worst) of \(greatest)")

@@ -24,7 +24,9 @@ struct OperatorResults<Scalar: FloatingScalar> {
   init(_ item: GoldenCases.Case, in golden: GoldenCases) throws {
     (self.golden, self.item) = (golden, item)
     let op = item.op
-    if op.hasPrefix("conv_transpose") || op.hasPrefix("conv1") || op.hasPrefix("conv2") || op.hasPrefix("conv3") {
+    if op.hasPrefix("conv_transpose") || op.hasPrefix("conv1") || op.hasPrefix("conv2")
+      || op.hasPrefix("conv3")
+    {
       try convolution()
     } else if op == "deform_conv2d" {
       try deformable()
@@ -211,7 +213,8 @@ struct OperatorResults<Scalar: FloatingScalar> {
     add("out.y", y, terms: 4, scale: magnitude(y) + standardized * mw + (isTiny ? mx * steepness * mw : 0))
     add("grad.x", gradients.input, terms: 4, scale: mu * mw * steepness * (isTiny ? 1 + mx * steepness : 1))
     if w != nil {
-      add("grad.weight", gradients.weight, terms: 4, scale: mu * (standardized * standardized + mx * steepness))
+      add(
+        "grad.weight", gradients.weight, terms: 4, scale: mu * (standardized * standardized + mx * steepness))
     }
     if bias != nil { add("grad.bias", gradients.bias, terms: 4, scale: mu * Double(x.shape.count)) }
   }
@@ -280,8 +283,11 @@ struct OperatorResults<Scalar: FloatingScalar> {
       let size = p.output_size ?? []
       // Weights are differences of coordinates, of the size of the input.
       let places = Double(x.shape.dimensions[2...].reduce(1, +))
-      let y = try resize(x, outputSize: size, scales: p.scale_factor, p.resize)
-      let dx = try resizeGradient(upstream: dy, inputShape: x.shape, scales: p.scale_factor, p.resize)
+      let scales =
+        p.align_corners == true
+        ? size.indices.map { Double(size[$0]) / Double(x.shape[2 + $0]) } : p.scale_factor
+      let y = try resize(x, outputSize: size, scales: scales, p.resize)
+      let dx = try resizeGradient(upstream: dy, inputShape: x.shape, scales: scales, p.resize)
       add("out.y", y, terms: 4, scale: mx * places)
       add("grad.x", dx, terms: dy.shape.dimensions[2...].reduce(1, *), scale: mu * places)
     case "pixel_shuffle":

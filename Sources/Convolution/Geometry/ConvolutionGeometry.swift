@@ -47,16 +47,18 @@ public struct ConvolutionGeometry: Sendable, Hashable {
         "\(shapes.channels) input channels do not fit a weight of \(weight) in \(options.groups) groups, "
           + "which takes \(weight[1] * options.groups)")
     }
+    let amounts = try options.padding.amounts(shapes.sizes, shapes.windows)
     var output: [Int] = []
     for axis in 0..<shapes.rank {
-      try options.padding.mode.check(shapes.amounts[axis], input: shapes.sizes[axis])
+      try options.padding.mode.check(amounts[axis], input: shapes.sizes[axis])
       output.append(
         try OutputSize.convolution(
-          input: shapes.sizes[axis], window: shapes.windows[axis], padding: shapes.amounts[axis]
+          input: shapes.sizes[axis], window: shapes.windows[axis], padding: amounts[axis],
+          dimension: OutputSize.dimension(axis, of: shapes.rank)
         ).size)
     }
     try self.init(
-      shapes, options, inChannels: shapes.channels, input: shapes.sizes, outChannels: weight[0],
+      shapes, options, amounts, inChannels: shapes.channels, input: shapes.sizes, outChannels: weight[0],
       output: output)
   }
 
@@ -75,22 +77,26 @@ public struct ConvolutionGeometry: Sendable, Hashable {
       throw .indivisible(
         "\(shapes.channels) input channels do not fit a weight of \(weight), which takes \(weight[0])")
     }
-    let extra = try spread(outputPadding, "output padding", shapes.rank)
+    let amounts = try options.padding.transposedAmounts(
+      shapes.sizes, shapes.windows,
+      outputPadding: try spread(outputPadding, "output padding", shapes.rank))
     var output: [Int] = []
     for axis in 0..<shapes.rank {
       output.append(
         try OutputSize.transposed(
-          input: shapes.sizes[axis], window: shapes.windows[axis], padding: shapes.amounts[axis],
-          outputPadding: extra[axis]
+          input: shapes.sizes[axis], window: shapes.windows[axis], padding: amounts[axis].taken,
+          outputPadding: amounts[axis].added, dimension: OutputSize.dimension(axis, of: shapes.rank)
         ).size)
     }
     try self.init(
-      shapes, options, inChannels: weight[1] * options.groups, input: output, outChannels: shapes.channels,
+      shapes, options, amounts.map(\.taken), inChannels: weight[1] * options.groups, input: output,
+      outChannels: shapes.channels,
       output: shapes.sizes)
   }
 
   private init(
-    _ shapes: Shapes, _ options: Options, inChannels: Int, input: [Int], outChannels: Int, output: [Int]
+    _ shapes: Shapes, _ options: Options, _ amounts: [Padding.Amount], inChannels: Int, input: [Int],
+    outChannels: Int, output: [Int]
   ) throws(GeometryError) {
     let missing = 3 - shapes.rank
     let ones = [Int](repeating: 1, count: missing)
@@ -104,7 +110,7 @@ public struct ConvolutionGeometry: Sendable, Hashable {
     kernel = ones + shapes.windows.map(\.kernel)
     stride = ones + shapes.windows.map(\.stride)
     dilation = ones + shapes.windows.map(\.dilation)
-    padding = [Padding.Amount](repeating: Padding.Amount(0, 0), count: missing) + shapes.amounts
+    padding = [Padding.Amount](repeating: Padding.Amount(0, 0), count: missing) + amounts
     mode = options.padding.mode
     guard outChannels % groups == 0 else {
       throw .indivisible("\(outChannels) output channels cannot be split into \(groups) groups")
@@ -137,7 +143,6 @@ private struct Shapes {
   let channels: Int
   let sizes: [Int]
   let windows: [Window]
-  let amounts: [Padding.Amount]
 
   init(image: Shape, weight: Shape, _ options: ConvolutionGeometry.Options) throws(GeometryError) {
     rank = image.rank - 2
@@ -156,6 +161,5 @@ private struct Shapes {
     sizes = Array(image.dimensions[2...])
     windows = try Window.windows(
       kernel: Array(weight.dimensions[2...]), stride: options.stride, dilation: options.dilation, rank: rank)
-    amounts = try options.padding.amounts(sizes, windows)
   }
 }

@@ -74,21 +74,24 @@ public struct LayerGeometry: Sendable, Equatable {
     let sizes = Array(input[1...])
     let windows = try Window.windows(
       kernel: options.kernel, stride: options.stride, dilation: options.dilation, rank: rank)
-    let amounts = try options.padding.amounts(sizes, windows)
     let kernel = windows.map(\.kernel)
-    let outputPadding = try spread(options.outputPadding, "output padding", rank)
     var axes: [OutputSize.Axis] = []
-    for axis in 0..<rank {
-      let (window, amount) = (windows[axis], amounts[axis])
-      switch options.kind {
-      case .transposed:
+    switch options.kind {
+    case .transposed:
+      let amounts = try options.padding.transposedAmounts(
+        sizes, windows, outputPadding: try spread(options.outputPadding, "output padding", rank))
+      for (axis, amount) in amounts.enumerated() {
         axes.append(
           try OutputSize.transposed(
-            input: input[axis + 1], window: window, padding: amount, outputPadding: outputPadding[axis]))
-      case .convolution, .pooling:
+            input: sizes[axis], window: windows[axis], padding: amount.taken, outputPadding: amount.added,
+            dimension: OutputSize.dimension(axis, of: rank)))
+      }
+    case .convolution, .pooling:
+      for (axis, amount) in try options.padding.amounts(sizes, windows).enumerated() {
         axes.append(
           try OutputSize.convolution(
-            input: input[axis + 1], window: window, padding: amount, ceilMode: options.ceilMode))
+            input: sizes[axis], window: windows[axis], padding: amount, ceilMode: options.ceilMode,
+            dimension: OutputSize.dimension(axis, of: rank)))
       }
     }
     self.input = input

@@ -21,33 +21,48 @@ public enum OutputSize {
     + "would start beyond in + padBegin"
 
   /// A convolution's or a pooling's output.
+  /// - Parameters:
+  ///   - input: the input's size.
+  ///   - window: the kernel's extent and how it moves.
+  ///   - padding: samples added before and after.
+  ///   - ceilMode: whether the size is rounded up.
+  ///   - dimension: what errors call the axis.
   /// - Throws: ``GeometryError`` where the numbers are out of range or no window fits.
   public static func convolution(
-    input: Int, window: Window, padding: Padding.Amount, ceilMode: Bool = false
+    input: Int, window: Window, padding: Padding.Amount, ceilMode: Bool = false, dimension: String = "size"
   ) throws(GeometryError) -> Axis {
     try check(input: input, window: window, padding: padding)
     let (kernel, stride, dilation) = (window.kernel, window.stride, window.dilation)
     let span = input + padding.begin + padding.end - dilation * (kernel - 1) - 1
     // With ceil, a single window may reach beyond the end, if not by a whole stride.
     let missing = ceilMode ? stride - 1 : 0
+    let rounding = ceilMode ? "ceil" : "floor"
+    let formula =
+      "\(rounding)((\(input) + \(padding.begin) + \(padding.end) - \(dilation)*(\(kernel)-1) - 1) / \(stride)) + 1"
     guard span + missing >= 0 else {
+      // Rounded down, also below zero.
+      let size = (span + missing - stride + 1) / stride + 1
       throw .empty(
-        input: input, kernel: kernel, dilation: dilation,
+        dimension: dimension, formula: "\(formula) = \(size)",
         smallestInput: max(1, dilation * (kernel - 1) + 1 - padding.begin - padding.end - missing))
     }
     var size = (span + missing) / stride + 1
     if ceilMode, (size - 1) * stride >= input + padding.begin { size -= 1 }
-    let rounding = ceilMode ? "ceil" : "floor"
-    let formula =
-      "\(rounding)((\(input) + \(padding.begin) + \(padding.end) - \(dilation)*(\(kernel)-1) - 1) / \(stride)) + 1"
     let plain = (span + missing) / stride + 1
     return Axis(
       size: size, formula: plain == size ? "\(formula) = \(size)" : "\(formula) = \(plain), less 1 = \(size)")
   }
 
   /// A transposed convolution's output.
+  /// - Parameters:
+  ///   - input: the input's size.
+  ///   - window: the kernel's extent and how it moves.
+  ///   - padding: samples taken away before and after.
+  ///   - outputPadding: samples added at the end.
+  ///   - dimension: what errors call the axis.
+  /// - Throws: ``GeometryError`` where the numbers are out of range or nothing would be left.
   public static func transposed(
-    input: Int, window: Window, padding: Padding.Amount, outputPadding: Int = 0
+    input: Int, window: Window, padding: Padding.Amount, outputPadding: Int = 0, dimension: String = "size"
   ) throws(GeometryError) -> Axis {
     try check(input: input, window: window, padding: padding)
     let (kernel, stride, dilation) = (window.kernel, window.stride, window.dilation)
@@ -59,16 +74,19 @@ public enum OutputSize {
       throw .outOfRange("stride", stride, "small enough for an output below 2^31")
     }
     let size = scaled - padding.begin - padding.end + dilation * (kernel - 1) + outputPadding + 1
+    let formula =
+      "(\(input)-1)*\(stride) - \(padding.begin) - \(padding.end) + \(dilation)*(\(kernel)-1) "
+      + "+ \(outputPadding) + 1 = \(size)"
     guard size >= 1 else {
-      let missing = 1 - size
       throw .empty(
-        input: input, kernel: kernel, dilation: dilation,
-        smallestInput: input + (missing + stride - 1) / stride)
+        dimension: dimension, formula: formula, smallestInput: input + (1 - size + stride - 1) / stride)
     }
-    return Axis(
-      size: size,
-      formula: "(\(input)-1)*\(stride) - \(padding.begin) - \(padding.end) + \(dilation)*(\(kernel)-1) "
-        + "+ \(outputPadding) + 1 = \(size)")
+    return Axis(size: size, formula: formula)
+  }
+
+  /// What the spatial axes of tensors of a rank are called.
+  static func dimension(_ axis: Int, of rank: Int) -> String {
+    rank == 1 ? "length" : ["depth", "height", "width"][3 - rank + axis]
   }
 
   /// Larger numbers are typing errors, and would overflow.
@@ -119,7 +137,8 @@ public enum OutputSize {
 /// Why a shape has no output.
 public enum GeometryError: Error, Equatable, CustomStringConvertible {
   case outOfRange(String, Int, String)
-  case empty(input: Int, kernel: Int, dilation: Int, smallestInput: Int)
+  /// A size below 1, the formula that gives it with its numbers put in, and the smallest input that does.
+  case empty(dimension: String, formula: String, smallestInput: Int)
   case wrongRank(String)
   case indivisible(String)
 
@@ -127,10 +146,9 @@ public enum GeometryError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .outOfRange(let name, let value, let range):
       return "\(name) \(value) is out of range: it must be \(range)"
-    case .empty(let input, let kernel, let dilation, let smallest):
-      let reach = dilation == 1 ? "kernel \(kernel)" : "kernel \(kernel) with dilation \(dilation)"
-      return "the output would be empty: \(reach) does not fit the padded input of size \(input); "
-        + "the smallest input that does is \(smallest)"
+    case .empty(let dimension, let formula, let smallest):
+      return
+        "the output would be empty: its \(dimension) is \(formula); the smallest input that does is \(smallest)"
     case .wrongRank(let message), .indivisible(let message): return message
     }
   }

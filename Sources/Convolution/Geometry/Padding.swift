@@ -14,6 +14,9 @@ public struct Padding: Sendable, Hashable {
     case full
     /// The given numbers, one pair a spatial axis; one pair alone holds for every axis.
     case explicit([Amount])
+    /// Of a transposed convolution: as much as gives these sizes (ONNX `output_shape`, PyTorch's `output_size`),
+    /// an odd sample more taken from the end or from the start.
+    case transposed(outputSize: [Int], moreAtEnd: Bool)
   }
 
   /// Samples before and after one spatial axis.
@@ -50,6 +53,7 @@ public struct Padding: Sendable, Hashable {
     case .full: return Amount(reach, reach)
     case .causal: return Amount(reach, 0)
     case .explicit(let amounts): return amounts.count == 1 ? amounts[0] : amounts[axis]
+    case .transposed: preconditionFailure("an output size is padding for transposed convolutions alone")
     case .same, .sameLower:
       let output = (input + window.stride - 1) / window.stride
       let total = max(0, (output - 1) * window.stride + reach + 1 - input)
@@ -66,8 +70,44 @@ extension Padding {
       throw .wrongRank(
         "\(amounts.count) paddings for \(sizes.count) spatial axes; give one, or \(sizes.count)")
     }
+    if case .transposed = extent {
+      throw .wrongRank("padding by the output's size is for transposed convolutions alone")
+    }
     for size in sizes { try OutputSize.check(input: size) }
     return sizes.indices.map { amount(axis: $0, input: sizes[$0], window: windows[$0]) }
+  }
+
+  /// Of a transposed convolution, the samples taken away before and after each spatial axis, and those added at
+  /// the end where there would be too few. Same gives `input * stride`.
+  /// - Throws: where explicit amounts or sizes are not one for each axis, and for numbers out of range.
+  func transposedAmounts(
+    _ sizes: [Int], _ windows: [Window], outputPadding: [Int]
+  ) throws(GeometryError) -> [(taken: Amount, added: Int)] {
+    let outputSize: [Int]
+    let moreAtEnd: Bool
+    switch extent {
+    case .valid, .full, .causal, .explicit:
+      return zip(try amounts(sizes, windows), outputPadding).map { ($0, $1) }
+    case .same, .sameLower:
+      for size in sizes { try OutputSize.check(input: size) }
+      (outputSize, moreAtEnd) = (zip(sizes, windows).map { $0 * $1.stride }, extent == .same)
+    case .transposed(let size, let end): (outputSize, moreAtEnd) = (size, end)
+    }
+    guard outputSize.count == sizes.count else {
+      throw .wrongRank("\(outputSize.count) output sizes for \(sizes.count) spatial axes; give one for each")
+    }
+    var result: [(Amount, Int)] = []
+    for axis in sizes.indices {
+      try OutputSize.check(output: outputSize[axis])
+      let most = try OutputSize.transposed(
+        input: sizes[axis], window: windows[axis], padding: Amount(0, 0), outputPadding: outputPadding[axis]
+      ).size
+      let total = most - outputSize[axis]
+      let (less, more) = (max(0, total) / 2, max(0, total) - max(0, total) / 2)
+      result.append(
+        (moreAtEnd ? Amount(less, more) : Amount(more, less), outputPadding[axis] + max(0, -total)))
+    }
+    return result
   }
 }
 

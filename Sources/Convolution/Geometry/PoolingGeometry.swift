@@ -61,7 +61,8 @@ public struct PoolingGeometry: Sendable, Hashable {
       }
       output.append(
         try OutputSize.convolution(
-          input: sizes[axis], window: window, padding: amount, ceilMode: options.ceilMode
+          input: sizes[axis], window: window, padding: amount, ceilMode: options.ceilMode,
+          dimension: OutputSize.dimension(axis, of: rank)
         ).size)
     }
     let missing = 3 - rank

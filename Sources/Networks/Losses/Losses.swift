@@ -70,7 +70,8 @@ public func crossEntropy<Scalar: FloatingScalar>(
   }
   let divisor = reduction == .mean ? total : 1
   return LossGradient(
-    loss: Scalar(loss / divisor), gradient: Tensor(gradient.map { Scalar($0 / divisor) }, shape: logits.shape))
+    loss: Scalar(loss / divisor), gradient: Tensor(gradient.map { Scalar($0 / divisor) }, shape: logits.shape)
+  )
 }
 
 /// The squared difference: (x - target)^2.

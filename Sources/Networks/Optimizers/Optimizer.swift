@@ -7,7 +7,8 @@ public protocol Optimizer: Sendable {
   ///   - parameters: the same ones, in the same order, at every step.
   ///   - gradients: dL/d(parameter), of the parameters' shapes.
   /// - Precondition: the shapes fit.
-  mutating func step<Scalar: FloatingScalar>(_ parameters: inout [Tensor<Scalar>], gradients: [Tensor<Scalar>])
+  mutating func step<Scalar: FloatingScalar>(
+    _ parameters: inout [Tensor<Scalar>], gradients: [Tensor<Scalar>])
 
   var learningRate: Double { get set }
 }
@@ -25,7 +26,8 @@ struct Memory: Sendable {
       parameters.map(\.shape) == gradients.map(\.shape), "the gradients' shapes are not the parameters'")
     if values.isEmpty { values = parameters.map { Array(repeating: .zero, count: $0.shape.count) } }
     for i in parameters.indices {
-      precondition(values[i].count == parameters[i].shape.count, "the parameters have changed since the last step")
+      precondition(
+        values[i].count == parameters[i].shape.count, "the parameters have changed since the last step")
       values[i].withUnsafeMutableBufferPointer { memory in
         gradients[i].withUnsafeBufferPointer { gradient in
           parameters[i].withUnsafeMutableBufferPointer { parameter in

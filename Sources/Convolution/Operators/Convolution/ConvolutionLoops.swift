@@ -82,7 +82,8 @@ struct ConvolutionLoops<Scalar: FloatingScalar> {
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   private func correlate(
-    _ input: UnsafePointer<Scalar>, _ weights: UnsafePointer<Scalar>, addingTo plane: UnsafeMutablePointer<Scalar>
+    _ input: UnsafePointer<Scalar>, _ weights: UnsafePointer<Scalar>,
+    addingTo plane: UnsafeMutablePointer<Scalar>
   ) {
     let stride = width.stride
     forEachRow { weight, outputRow, inputRow, tap in
@@ -202,7 +203,8 @@ extension Tensor where Scalar: FloatingScalar {
       Tensor(
         (0..<channels).map { c in
           Scalar(
-            (0..<shape[0]).reduce(0.0) { $0 + sum(elements, from: ($1 * channels + c) * plane, count: plane) })
+            (0..<shape[0]).reduce(0.0) { $0 + sum(elements, from: ($1 * channels + c) * plane, count: plane) }
+          )
         }, shape: [channels])
     }
   }

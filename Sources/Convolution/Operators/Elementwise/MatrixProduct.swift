@@ -113,7 +113,8 @@ private func plainProduct<Scalar: FloatingScalar>(
           row.initialize(repeating: 0, count: right.columns)
           for k in 0..<left.columns {
             add(
-              a[i * left.rowStep + k * left.columnStep], b.baseAddress! + k * right.rowStep, right.columnStep, to: row,
+              a[i * left.rowStep + k * left.columnStep], b.baseAddress! + k * right.rowStep, right.columnStep,
+              to: row,
               count: right.columns)
           }
         }

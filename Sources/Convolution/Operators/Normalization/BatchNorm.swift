@@ -49,11 +49,12 @@ public func batchNorm<Scalar: FloatingScalar>(
 
 /// Batch normalisation in training: by the batch's own statistics, which the running ones move towards.
 ///
-/// running = (1 - momentum) * running + momentum * batch's, the variance divided by the count less one.
+/// running = (1 - momentum) * running + momentum * batch's
 /// - Parameters:
 ///   - input: `[N, C, ...]`, at least two elements a channel.
 ///   - running: of every channel; updated.
 ///   - momentum: the weight of this batch: PyTorch's, which is 1 less ONNX's.
+///   - unbiased: the running variance is divided by the count less one, as in PyTorch; ONNX divides by the count.
 ///   - weight: `[C]`, ones where nil.
 ///   - bias: `[C]`, zeros where nil.
 ///   - epsilon: keeps a set of equal elements finite.
@@ -62,7 +63,7 @@ public func batchNorm<Scalar: FloatingScalar>(
 ///   ``normalizeGradients(upstream:input:_:weight:epsilon:)``'s.
 public func batchNorm<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, updating running: inout RunningStatistics<Scalar>, momentum: Double = 0.1,
-  weight: Tensor<Scalar>? = nil, bias: Tensor<Scalar>? = nil, epsilon: Double = 1e-5
+  unbiased: Bool = true, weight: Tensor<Scalar>? = nil, bias: Tensor<Scalar>? = nil, epsilon: Double = 1e-5
 ) throws(GeometryError) -> Tensor<Scalar> {
   let core = try Normalization.batch.standardization(
     input.shape, weight?.shape, bias?.shape, epsilon: epsilon)
@@ -75,7 +76,8 @@ public func batchNorm<Scalar: FloatingScalar>(
   func moved(_ old: Double, _ new: Double) -> Scalar { Scalar((1 - momentum) * old + momentum * new) }
   running.mean = Tensor(zip(old, new).map { moved($0.mean, $1.mean) }, shape: running.mean.shape)
   running.variance = Tensor(
-    zip(old, new).map { moved($0.variance, $1.variance * count / (count - 1)) }, shape: running.mean.shape)
+    zip(old, new).map { moved($0.variance, $1.variance * (unbiased ? count / (count - 1) : 1)) },
+    shape: running.mean.shape)
   return core.forward(input, new, weight: weight, bias: bias).reshaped(input.shape)
 }
 

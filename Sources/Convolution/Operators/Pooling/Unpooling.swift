@@ -51,7 +51,10 @@ public func maxUnpoolSize(
   var sizes: [Int] = []
   for axis in input.indices {
     sizes.append(
-      try OutputSize.transposed(input: input[axis], window: windows[axis], padding: amounts[axis]).size)
+      try OutputSize.transposed(
+        input: input[axis], window: windows[axis], padding: amounts[axis],
+        dimension: OutputSize.dimension(axis, of: input.count)
+      ).size)
   }
   return sizes
 }

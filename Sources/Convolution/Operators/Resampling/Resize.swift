@@ -107,7 +107,7 @@ extension ResizeOptions {
       let offset = Double(input) / 2 * (1 - Double(output) / (scale * Double(input)))
       return offset + (i + 0.5) / scale - 0.5
     case .pytorchHalfPixel: return output > 1 ? (i + 0.5) / scale - 0.5 : 0
-    case .alignCorners: return output > 1 ? i * Double(input - 1) / Double(output - 1) : 0
+    case .alignCorners: return output > 1 ? i * Double(input - 1) / (scale * Double(input) - 1) : 0
     case .asymmetric: return i / scale
     case .tfHalfPixelForNearest: return (i + 0.5) / scale
     case .cropAndResize(let regions, _):

@@ -26,7 +26,8 @@ public struct ResizeOptions: Sendable, Hashable {
     case halfPixelSymmetric
     /// Half pixels; 0 for a single output.
     case pytorchHalfPixel
-    /// i * (in - 1) / (out - 1): samples are points, the corners stay where they are.
+    /// i * (in - 1) / (out - 1): samples are points, the corners stay where they are. Where scales are given, out is
+    /// in * scale, whole or not, as in ONNX; PyTorch goes by the sizes alone.
     case alignCorners
     /// i / scale
     case asymmetric

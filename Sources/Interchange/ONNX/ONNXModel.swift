@@ -1,0 +1,66 @@
+import Foundation
+import SwiftProtobuf
+import Tensors
+
+/// A network as an ONNX file describes it: nodes in the order of execution.
+///
+/// - Source: the ONNX specification, `onnx.proto`.
+public struct ONNXModel: Sendable {
+  /// The version of the default operator set.
+  public let opset: Int
+  public let nodes: [ONNXNode]
+  /// The names of what is fed in: the graph's inputs less its initializers.
+  public let inputs: [String]
+  public let outputs: [String]
+  /// The constants, by name.
+  public let initializers: [String: ONNXValue]
+
+  /// - Parameter url: of an `.onnx` file.
+  /// - Throws: ``InterchangeError`` where it cannot be read.
+  public init(contentsOf url: URL) throws(InterchangeError) {
+    try self.init(Self.read(url))
+  }
+
+  /// - Parameter data: a `ModelProto` message.
+  /// - Throws: ``InterchangeError`` where it is none.
+  public init(_ data: Data) throws(InterchangeError) {
+    let model: Onnx_ModelProto
+    do {
+      model = try Onnx_ModelProto(serializedBytes: data)
+    } catch {
+      throw .malformed("it is no ONNX model: \(error)")
+    }
+    guard model.hasGraph else { throw .malformed("the ONNX model has no graph") }
+    opset = Int(model.opsetImport.first { $0.domain.isEmpty || $0.domain == "ai.onnx" }?.version ?? 1)
+    var constants: [String: ONNXValue] = [:]
+    for tensor in model.graph.initializer { constants[tensor.name] = try tensor.value() }
+    initializers = constants
+    inputs = model.graph.input.map(\.name).filter { constants[$0] == nil }
+    outputs = model.graph.output.map(\.name)
+    var nodes: [ONNXNode] = []
+    for node in model.graph.node { nodes.append(try ONNXNode(node, opset: opset)) }
+    self.nodes = nodes
+  }
+
+  /// A tensor from a file of its own, as in ONNX's test data.
+  /// - Parameter url: of a file with one `TensorProto` message.
+  /// - Throws: ``InterchangeError`` where it cannot be read.
+  public static func tensor(contentsOf url: URL) throws(InterchangeError) -> ONNXValue {
+    let data = try read(url)
+    let message: Onnx_TensorProto
+    do {
+      message = try Onnx_TensorProto(serializedBytes: data)
+    } catch {
+      throw .malformed("it is no ONNX tensor: \(error)")
+    }
+    return try message.value()
+  }
+
+  private static func read(_ url: URL) throws(InterchangeError) -> Data {
+    do {
+      return try Data(contentsOf: url, options: .alwaysMapped)
+    } catch {
+      throw .unreadable(path: url.path, reason: (error as NSError).localizedDescription)
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import Foundation
+import Interchange
+import TestSupport
+import Tensors
+import Testing
+
+/// ONNX's own test data: every case of the operators of convolutional networks.
+@Suite struct ONNXNodeTests {
+  /// Debian's `libonnx-testdata`, which `scripts/test` installs; another folder of the same layout by
+  /// `CONVOLVE_ONNX_DATA`. Elsewhere than on Linux there is no such package, and without a folder nothing is run.
+  private static let folder = URL(
+    fileURLWithPath: ProcessInfo.processInfo.environment["CONVOLVE_ONNX_DATA"]
+      ?? "/usr/share/libonnx-testdata/data")
+
+  /// The operators whose cases are run: the names of a case are theirs in lower case.
+  private static let families = [
+    "averagepool", "basic_conv", "basic_deform_conv", "batchnorm", "constant_pad", "conv_with",
+    "convtranspose",
+    "deform_conv", "depthtospace", "edge_pad", "elu", "gemm", "globalaveragepool", "globalmaxpool",
+    "globallppool",
+    "group_normalization", "hardswish", "instancenorm", "layer_normalization", "leakyrelu", "logsoftmax",
+    "lppool",
+    "lrn", "maxpool", "maxunpool", "reflect_pad", "relu", "resize", "sigmoid", "softmax", "softplus",
+    "spacetodepth", "tanh", "upsample", "wrap_pad",
+  ]
+
+  /// Cases that are left out, and why.
+  private static func reason(_ name: String) -> String? {
+    if name.contains("_expanded") { return "the operator written out in arithmetic, which is no convolution" }
+    if name.contains("softmax_cross") || name.contains("softmaxcross") { return "a loss" }
+    if name.contains("convinteger") {
+      return "8-bit integers with zero points, which wait for quantised networks"
+    }
+    return nil
+  }
+
+  private static let isThere: Bool = {
+    #if os(Linux)
+      true
+    #else
+      FileManager.default.fileExists(atPath: folder.path)
+    #endif
+  }()
+
+  @Test(.enabled(if: isThere)) func everyNodeCase() throws {
+    let cases = try FileManager.default.contentsOfDirectory(
+      atPath: Self.folder.appendingPathComponent("node").path
+    ).filter { name in Self.families.contains { name.hasPrefix("test_\($0)") } }.sorted()
+    let chosen = cases.filter { Self.reason($0) == nil }
+    for name in chosen { try run(Self.folder.appendingPathComponent("node/\(name)")) }
+    if ProcessInfo.processInfo.environment["CONVOLVE_ONNX_DATA"] == nil { #expect(chosen.count == 149) }
+  }
+
+  /// Networks that PyTorch exported: convolutions, pools, pads, normalisations, activations.
+  @Test(.enabled(if: isThere && ProcessInfo.processInfo.environment["CONVOLVE_ONNX_DATA"] == nil))
+  func everyConvertedCase() throws {
+    let names = try FileManager.default.contentsOfDirectory(
+      atPath: Self.folder.appendingPathComponent("pytorch-converted").path
+    ).sorted()
+    // Element-wise arithmetic and look-ups, which wait for the graph.
+    let others = ["Embedding", "GLU", "PReLU", "Poisson", "SELU", "Softmin", "Softsign"]
+    let chosen = names.filter { name in !others.contains { name.hasPrefix("test_\($0)") } }
+    for name in chosen { try run(Self.folder.appendingPathComponent("pytorch-converted/\(name)")) }
+    #expect(chosen.count == 68)
+  }
+
+  private func run(_ folder: URL) throws {
+    let name = folder.lastPathComponent
+    do {
+      let model = try ONNXModel(contentsOf: folder.appendingPathComponent("model.onnx"))
+      let sets = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+        $0.hasPrefix("test_data")
+      }
+      #expect(!sets.isEmpty, "\(name)")
+      for set in sets {
+        let data = folder.appendingPathComponent(set)
+        func tensors(_ kind: String, _ count: Int) throws -> [ONNXValue] {
+          try (0..<count).map {
+            try ONNXModel.tensor(contentsOf: data.appendingPathComponent("\(kind)_\($0).pb"))
+          }
+        }
+        let files = try FileManager.default.contentsOfDirectory(atPath: data.path)
+        let inputs = try tensors("input", files.count { $0.hasPrefix("input_") })
+        let expected = try tensors("output", files.count { $0.hasPrefix("output_") })
+        let results = try ONNXInterpreter(model)(inputs)
+        #expect(results.count == expected.count, "\(name)")
+        for (result, reference) in zip(results, expected) { compare(result, reference, name) }
+      }
+    } catch {
+      Issue.record("\(name): \(error)")
+    }
+  }
+
+  /// Within 1e-5 of the greatest magnitude: float32 sums of up to some thousand products, as ONNX's own runner allows
+  /// 1e-3 of each. Integers must be equal.
+  private func compare(_ result: ONNXValue, _ reference: ONNXValue, _ name: String) {
+    #expect(result.shape == reference.shape, "\(name)")
+    if let integers = result.integers {
+      #expect(integers == reference.integers, "\(name)")
+      return
+    }
+    let greatest = reference.doubles.reduce(0) { max($0, abs($1)) }
+    let worst = zip(result.doubles, reference.doubles).reduce(0.0) { worst, pair in
+      if pair.0 == pair.1 || (pair.0.isNaN && pair.1.isNaN) { return worst }
+      let difference = abs(pair.0 - pair.1)
+      return difference.isNaN ? .infinity : max(worst, difference)
+    }
+    // One case's results were typed with four digits.
+    let tolerance = name.hasSuffix("ceil_last_window_starts_on_pad") ? 1e-3 : 1e-5
+    #expect(worst <= tolerance * max(1, greatest), "\(name): off by \(worst) of \(greatest)")
+  }
+}
