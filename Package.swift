@@ -46,7 +46,8 @@ let package = Package(
         + instructionSetTargets.map { .byName(name: $0.name) }),
     .target(
       name: "Tensors", dependencies: ["CIntrinsics", .product(name: "RealModule", package: "swift-numerics")]),
-    .target(name: "Convolution",
+    .target(
+      name: "Convolution",
       dependencies: [
         "CIntrinsics", "Microkernels", "Tensors", .product(name: "RealModule", package: "swift-numerics"),
       ]),
@@ -72,7 +73,8 @@ let package = Package(
       dependencies: [
         "Convolution", "Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
-    .target(name: "Convolve", dependencies: ["Convolution", "Imaging", "Microkernels", "Networks", "Tensors"]),
+    .target(
+      name: "Convolve", dependencies: ["Convolution", "Imaging", "Microkernels", "Networks", "Tensors"]),
     .executableTarget(
       name: "ConvolveCommand",
       dependencies: ["Convolve", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -89,7 +91,8 @@ let package = Package(
     .testTarget(
       name: "GoldenTests",
       dependencies: [
-        "Convolution", "Networks", "TestSupport", "Tensors", .product(name: "RealModule", package: "swift-numerics"),
+        "Convolution", "Networks", "TestSupport", "Tensors",
+        .product(name: "RealModule", package: "swift-numerics"),
       ], exclude: ["Vectors", "generate.py"]),
     .testTarget(
       name: "ImagingTests", dependencies: ["Convolution", "Imaging", "TestSupport", "Tensors"],

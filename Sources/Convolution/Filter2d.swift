@@ -29,7 +29,7 @@ public func correlate2d(
 ) throws(GeometryError) -> Tensor<Float> {
   let dimensions = input.shape.dimensions
   guard dimensions.count >= 2 else {
-    throw .wrongRank("an input of shape \(input.shape) has no plane: it needs at least [H, W]")
+    throw .invalid("an input of shape \(input.shape) has no plane: it needs at least [H, W]")
   }
   let (height, width) = (dimensions[dimensions.count - 2], dimensions[dimensions.count - 1])
   guard height >= 1, width >= 1 else { throw .outOfRange("plane size", min(height, width), "at least 1") }

@@ -87,7 +87,7 @@ struct ReceptiveFieldCommand: ParsableCommand {
     let sizes = Set(ends.map(\.size))
     guard sizes.count == 1 else {
       let list = ends.map { "\($0.size ?? 0)" }.joined(separator: " and ")
-      throw GeometryError.wrongRank("branches put out sizes \(list); they must be equal to be added")
+      throw GeometryError.invalid("branches put out sizes \(list); they must be equal to be added")
     }
     return (try ReceptiveField.union(ends.map(\.field)), ends[0].size)
   }

@@ -138,6 +138,33 @@ static inline void convolve_stream_fence(void) { __atomic_thread_fence(__ATOMIC_
 #endif
 }
 
+// Denormal numbers, which some processors compute a hundred times more slowly than others, become zeros.
+
+/// Makes the calling thread flush denormals to zero, and returns its former state.
+static inline uint64_t convolve_flush_denormals(void) {
+#if defined(__x86_64__)
+  uint32_t state = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(state | 0x8040);  // flush to zero, denormals are zeros
+  return state;
+#elif defined(__aarch64__)
+  uint64_t state;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(state));
+  __asm__ volatile("msr fpcr, %0" : : "r"(state | (UINT64_C(1) << 24)));
+  return state;
+#else
+  return 0;
+#endif
+}
+
+/// Gives the calling thread back the state that it had.
+static inline void convolve_restore_denormals(uint64_t state) {
+#if defined(__x86_64__)
+  __builtin_ia32_ldmxcsr((uint32_t)state);
+#elif defined(__aarch64__)
+  __asm__ volatile("msr fpcr, %0" : : "r"(state));
+#endif
+}
+
 /// The processors that this process may run on: `taskset` is respected, which `sysconf` does not.
 int convolve_available_processors(void);
 

@@ -147,10 +147,10 @@ private struct Shapes {
   init(image: Shape, weight: Shape, _ options: ConvolutionGeometry.Options) throws(GeometryError) {
     rank = image.rank - 2
     guard (1...3).contains(rank) else {
-      throw .wrongRank("an input of shape \(image): it must be [N, C] and one to three spatial sizes")
+      throw .invalid("an input of shape \(image): it must be [N, C] and one to three spatial sizes")
     }
     guard weight.rank == image.rank else {
-      throw .wrongRank("a weight of shape \(weight) for an input of shape \(image): the ranks must be equal")
+      throw .invalid("a weight of shape \(weight) for an input of shape \(image): the ranks must be equal")
     }
     guard options.groups >= 1 else { throw .outOfRange("groups", options.groups, "at least 1") }
     guard weight[0] >= 1, weight[1] >= 1 else {

@@ -56,7 +56,7 @@ public struct LayerGeometry: Sendable, Equatable {
   public init(input: [Int], _ options: Options) throws(GeometryError) {
     let rank = input.count - 1
     guard (1...3).contains(rank) else {
-      throw .wrongRank(
+      throw .invalid(
         "an input of \(input.count) sizes: give channels and one to three spatial sizes, as in 3x224x224")
     }
     let channels = input[0]

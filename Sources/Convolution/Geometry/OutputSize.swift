@@ -139,7 +139,7 @@ public enum GeometryError: Error, Equatable, CustomStringConvertible {
   case outOfRange(String, Int, String)
   /// A size below 1, the formula that gives it with its numbers put in, and the smallest input that does.
   case empty(dimension: String, formula: String, smallestInput: Int)
-  case wrongRank(String)
+  case invalid(String)
   case indivisible(String)
 
   public var description: String {
@@ -149,7 +149,7 @@ public enum GeometryError: Error, Equatable, CustomStringConvertible {
     case .empty(let dimension, let formula, let smallest):
       return
         "the output would be empty: its \(dimension) is \(formula); the smallest input that does is \(smallest)"
-    case .wrongRank(let message), .indivisible(let message): return message
+    case .invalid(let message), .indivisible(let message): return message
     }
   }
 }

@@ -67,11 +67,11 @@ extension Padding {
   /// - Throws: where explicit amounts are neither one nor one for each axis, and for a size out of range.
   func amounts(_ sizes: [Int], _ windows: [Window]) throws(GeometryError) -> [Amount] {
     if case .explicit(let amounts) = extent, amounts.count != 1, amounts.count != sizes.count {
-      throw .wrongRank(
+      throw .invalid(
         "\(amounts.count) paddings for \(sizes.count) spatial axes; give one, or \(sizes.count)")
     }
     if case .transposed = extent {
-      throw .wrongRank("padding by the output's size is for transposed convolutions alone")
+      throw .invalid("padding by the output's size is for transposed convolutions alone")
     }
     for size in sizes { try OutputSize.check(input: size) }
     return sizes.indices.map { amount(axis: $0, input: sizes[$0], window: windows[$0]) }
@@ -94,7 +94,7 @@ extension Padding {
     case .transposed(let size, let end): (outputSize, moreAtEnd) = (size, end)
     }
     guard outputSize.count == sizes.count else {
-      throw .wrongRank("\(outputSize.count) output sizes for \(sizes.count) spatial axes; give one for each")
+      throw .invalid("\(outputSize.count) output sizes for \(sizes.count) spatial axes; give one for each")
     }
     var result: [(Amount, Int)] = []
     for axis in sizes.indices {
@@ -146,7 +146,7 @@ extension Window {
 func spread(_ values: [Int], _ name: String, _ rank: Int) throws(GeometryError) -> [Int] {
   if values.count == rank { return values }
   guard values.count == 1 else {
-    throw .wrongRank("\(values.count) values of \(name) for \(rank) spatial axes; give one, or \(rank)")
+    throw .invalid("\(values.count) values of \(name) for \(rank) spatial axes; give one, or \(rank)")
   }
   return [Int](repeating: values[0], count: rank)
 }

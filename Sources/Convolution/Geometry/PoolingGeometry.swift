@@ -43,7 +43,7 @@ public struct PoolingGeometry: Sendable, Hashable {
   public init(input: Shape, _ options: Options) throws(GeometryError) {
     let rank = input.rank - 2
     guard (1...3).contains(rank) else {
-      throw .wrongRank("an input of shape \(input): it must be [N, C] and one to three spatial sizes")
+      throw .invalid("an input of shape \(input): it must be [N, C] and one to three spatial sizes")
     }
     let sizes = Array(input.dimensions[2...])
     let windows = try Window.windows(
@@ -65,6 +65,7 @@ public struct PoolingGeometry: Sendable, Hashable {
           dimension: OutputSize.dimension(axis, of: rank)
         ).size)
     }
+    try OutputSize.check(elements: [input[0], input[1]] + output)
     let missing = 3 - rank
     self.rank = rank
     batch = input[0]
@@ -85,7 +86,7 @@ public struct PoolingGeometry: Sendable, Hashable {
   public init(input: Shape, adaptiveOutput outputSize: [Int]) throws(GeometryError) {
     let rank = input.rank - 2
     guard (1...3).contains(rank) else {
-      throw .wrongRank("an input of shape \(input): it must be [N, C] and one to three spatial sizes")
+      throw .invalid("an input of shape \(input): it must be [N, C] and one to three spatial sizes")
     }
     let output = try spread(outputSize, "output size", rank)
     for (name, sizes) in [("input size", Array(input.dimensions[2...])), ("output size", output)] {
@@ -93,6 +94,7 @@ public struct PoolingGeometry: Sendable, Hashable {
         throw .outOfRange(name, size, "from 1 to \(OutputSize.limit)")
       }
     }
+    try OutputSize.check(elements: [input[0], input[1]] + output)
     let missing = [Int](repeating: 1, count: 3 - rank)
     self.rank = rank
     batch = input[0]

@@ -48,7 +48,7 @@ public struct ReceptiveField: Sendable, Hashable {
   public static func union(_ branches: [ReceptiveField]) throws(GeometryError) -> ReceptiveField {
     precondition(!branches.isEmpty, "a union needs a branch")
     guard branches.allSatisfy({ $0.jump == branches[0].jump }) else {
-      throw .wrongRank(
+      throw .invalid(
         "branches with jumps of \(branches.map { String($0.jump) }.joined(separator: " and ")): "
           + "their strides must multiply to the same")
     }

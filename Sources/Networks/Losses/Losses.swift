@@ -32,18 +32,18 @@ public func crossEntropy<Scalar: FloatingScalar>(
   reduction: Reduction = .mean
 ) throws(GeometryError) -> LossGradient<Scalar> {
   guard logits.shape.rank >= 2 else {
-    throw .wrongRank("logits of shape \(logits.shape): they must be [N, C, ...]")
+    throw .invalid("logits of shape \(logits.shape): they must be [N, C, ...]")
   }
   let (n, classes) = (logits.shape[0], logits.shape[1])
   let places = logits.shape.dimensions[2...].reduce(1, *)
   guard targets.shape == Shape([n] + logits.shape.dimensions[2...]) else {
-    throw .wrongRank("targets of shape \(targets.shape) for logits of \(logits.shape): they must be [N, ...]")
+    throw .invalid("targets of shape \(targets.shape) for logits of \(logits.shape): they must be [N, ...]")
   }
   guard (0...1).contains(labelSmoothing) else {
-    throw .wrongRank("a label smoothing of \(labelSmoothing): it must be from 0 to 1")
+    throw .invalid("a label smoothing of \(labelSmoothing): it must be from 0 to 1")
   }
   guard classWeights.map({ $0.count == classes }) ?? true else {
-    throw .wrongRank("\(classWeights!.count) class weights for \(classes) classes")
+    throw .invalid("\(classWeights!.count) class weights for \(classes) classes")
   }
   if let wrong = targets.scalars.first(where: { $0 < 0 || $0 >= classes }) {
     throw .outOfRange("target", Int(wrong), "from 0 to below \(classes), the number of classes")
@@ -107,7 +107,7 @@ private func elementwise<Scalar: FloatingScalar>(
   _ body: (Double, Double) -> (loss: Double, slope: Double)
 ) throws(GeometryError) -> LossGradient<Scalar> {
   guard x.shape == target.shape else {
-    throw .wrongRank("a target of shape \(target.shape) for a prediction of \(x.shape): they must be equal")
+    throw .invalid("a target of shape \(target.shape) for a prediction of \(x.shape): they must be equal")
   }
   let divisor = reduction == .mean ? Double(x.shape.count) : 1
   var loss = 0.0

@@ -78,7 +78,7 @@ extension ConvolutionGeometry.Options {
 
 private func check(_ input: Shape, spatialAxes: Int) throws(GeometryError) {
   guard input.rank == spatialAxes + 2 else {
-    throw .wrongRank(
+    throw .invalid(
       "an input of shape \(input) has rank \(input.rank): it must be [N, C] and \(spatialAxes) spatial sizes")
   }
 }

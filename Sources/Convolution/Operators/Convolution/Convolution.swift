@@ -99,12 +99,12 @@ public func convTransposeGradients<Scalar: FloatingScalar>(
 
 func check(bias: Shape?, channels: Int) throws(GeometryError) {
   if let bias, bias != [channels] {
-    throw .wrongRank("a bias of shape \(bias) for \(channels) output channels: it must be [\(channels)]")
+    throw .invalid("a bias of shape \(bias) for \(channels) output channels: it must be [\(channels)]")
   }
 }
 
 func check(upstream: Shape, output: Shape) throws(GeometryError) {
   guard upstream == output else {
-    throw .wrongRank("an upstream gradient of shape \(upstream): it must have the output's, \(output)")
+    throw .invalid("an upstream gradient of shape \(upstream): it must have the output's, \(output)")
   }
 }

@@ -12,10 +12,10 @@ struct DeformableLoops<Scalar: FloatingScalar> {
     _ offsetGroups: Int
   ) throws(GeometryError) {
     guard input.rank == 4 else {
-      throw .wrongRank("an input of shape \(input): a deformable convolution takes [N, C, H, W]")
+      throw .invalid("an input of shape \(input): a deformable convolution takes [N, C, H, W]")
     }
     guard options.padding.mode == .zeros else {
-      throw .wrongRank("\(options.padding.mode) padding: a deformable convolution is padded with zeros alone")
+      throw .invalid("\(options.padding.mode) padding: a deformable convolution is padded with zeros alone")
     }
     geometry = try ConvolutionGeometry(input: input, weight: weight, options)
     guard offsetGroups >= 1, geometry.inChannels % offsetGroups == 0 else {
@@ -30,7 +30,7 @@ struct DeformableLoops<Scalar: FloatingScalar> {
     where name == "offset" || mask != nil {
       let expected = Shape([geometry.batch, channels] + sizes)
       guard shape == expected else {
-        throw .wrongRank("\(name) of shape \(shape): it must be \(expected)")
+        throw .invalid("\(name) of shape \(shape): it must be \(expected)")
       }
     }
   }

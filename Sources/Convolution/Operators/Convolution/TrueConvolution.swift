@@ -19,7 +19,7 @@ public func correlate<Scalar: FloatingScalar>(
 ) throws(GeometryError) -> Tensor<Scalar> {
   let rank = kernel.shape.rank
   guard (1...3).contains(rank), input.shape.rank >= rank else {
-    throw .wrongRank(
+    throw .invalid(
       "a kernel of shape \(kernel.shape) for an input of shape \(input.shape): a kernel has one to three axes, "
         + "and the input at least as many")
   }
@@ -59,7 +59,7 @@ public func convolveChannels<Scalar: FloatingScalar>(
   guard kernels.shape.rank == input.shape.rank - 1, kernels.shape.rank >= 2,
     kernels.shape[0] == input.shape[1]
   else {
-    throw .wrongRank(
+    throw .invalid(
       "kernels of shape \(kernels.shape) for an input of shape \(input.shape): they must be [C, spatial...]")
   }
   let sizes = Array(kernels.shape.dimensions.dropFirst())

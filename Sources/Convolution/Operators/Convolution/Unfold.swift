@@ -17,6 +17,7 @@ public func unfold<Scalar: FloatingScalar>(
   let geometry = try windows(of: input.shape, kernel, options)
   let loops = ConvolutionLoops<Scalar>(geometry)
   let (taps, outputs) = (loops.kernelPlane, loops.outputPlane)
+  try OutputSize.check(elements: [geometry.batch, geometry.inChannels, taps, outputs])
   return input.withUnsafeBufferPointer { x in
     Tensor(unsafeUninitializedShape: [geometry.batch, geometry.inChannels * taps, outputs]) { y in
       let y = y.baseAddress!
@@ -41,7 +42,7 @@ public func fold<Scalar: FloatingScalar>(
   _ options: ConvolutionGeometry.Options = .init()
 ) throws(GeometryError) -> Tensor<Scalar> {
   guard columns.shape.rank == 3 else {
-    throw .wrongRank("columns of shape \(columns.shape): they must be [N, C * taps, outputs]")
+    throw .invalid("columns of shape \(columns.shape): they must be [N, C * taps, outputs]")
   }
   let spread = try spread(kernel, "kernel", outputSize.count)
   let perChannel = spread.reduce(1) { $0.multipliedReportingOverflow(by: max(0, $1)).partialValue }
@@ -57,7 +58,7 @@ public func fold<Scalar: FloatingScalar>(
   let loops = ConvolutionLoops<Scalar>(geometry)
   let (taps, outputs) = (loops.kernelPlane, loops.outputPlane)
   guard columns.shape[2] == outputs else {
-    throw .wrongRank(
+    throw .invalid(
       "\(columns.shape[2]) columns, but an input of \(Shape(outputSize)) has \(outputs) windows")
   }
   return columns.withUnsafeBufferPointer { y in
@@ -110,7 +111,7 @@ private func windows(
     throw .outOfRange("groups", options.groups, "1: every channel is unfolded alike")
   }
   guard input.rank >= 3, input[1] >= 1 else {
-    throw .wrongRank("an input of shape \(input): it must be [N, C] and one to three spatial sizes")
+    throw .invalid("an input of shape \(input): it must be [N, C] and one to three spatial sizes")
   }
   let sizes = try spread(kernel, "kernel", input.rank - 2)
   guard sizes.allSatisfy({ $0 >= 1 }) else { throw .outOfRange("kernel size", sizes.min()!, "at least 1") }

@@ -16,12 +16,12 @@ public func matmul<Scalar: FloatingScalar>(
   _ a: Tensor<Scalar>, _ b: Tensor<Scalar>, transposeA: Bool = false, transposeB: Bool = false
 ) throws(GeometryError) -> Tensor<Scalar> {
   guard a.shape.rank == 2, b.shape.rank == 2 else {
-    throw .wrongRank("matrices of shapes \(a.shape) and \(b.shape): both must have rank 2")
+    throw .invalid("matrices of shapes \(a.shape) and \(b.shape): both must have rank 2")
   }
   let left = Matrix(a.shape, isTransposed: transposeA)
   let right = Matrix(b.shape, isTransposed: transposeB)
   guard left.columns == right.rows else {
-    throw .wrongRank(
+    throw .invalid(
       "a matrix of \(left.rows)x\(left.columns) times one of \(right.rows)x\(right.columns): the inner sizes must "
         + "be equal")
   }
@@ -81,7 +81,7 @@ private func rows<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, _ weight: Shape
 ) throws(GeometryError) -> Tensor<Scalar> {
   guard weight.rank == 2, let features = input.shape.dimensions.last, features == weight[1] else {
-    throw .wrongRank(
+    throw .invalid(
       "an input of shape \(input.shape) and a weight of \(weight): they must be [..., inFeatures] and "
         + "[outFeatures, inFeatures]")
   }

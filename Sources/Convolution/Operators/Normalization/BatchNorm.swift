@@ -19,7 +19,7 @@ public struct RunningStatistics<Scalar: FloatingScalar>: Sendable, Equatable {
 
   func statistics(channels: Int) throws(GeometryError) -> [Standardization.Statistics] {
     guard mean.shape == [channels], variance.shape == [channels] else {
-      throw .wrongRank(
+      throw .invalid(
         "running statistics of shapes \(mean.shape) and \(variance.shape) for \(channels) channels")
     }
     return zip(mean.scalars, variance.scalars).map { .init(mean: Double($0), variance: Double($1)) }

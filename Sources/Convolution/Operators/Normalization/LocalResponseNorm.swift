@@ -86,7 +86,7 @@ public struct LocalResponseNorm: Sendable, Hashable {
   ) throws(GeometryError) -> [Tensor<Scalar>] {
     let shape = inputs[0].shape
     guard shape.rank >= 2, shape[1] >= 1 else {
-      throw .wrongRank("an input of shape \(shape): it must be [N, C, ...]")
+      throw .invalid("an input of shape \(shape): it must be [N, C, ...]")
     }
     guard size >= 1, size <= 1 << 20 else { throw .outOfRange("size", size, "from 1 to 2^20") }
     for other in inputs.dropFirst() { try check(upstream: other.shape, output: shape) }

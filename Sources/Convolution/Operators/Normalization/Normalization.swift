@@ -19,7 +19,7 @@ public enum Normalization: Sendable, Hashable {
     _ input: Shape, _ weight: Shape?, _ bias: Shape?, epsilon: Double
   ) throws(GeometryError) -> Standardization {
     guard epsilon >= 0, epsilon.isFinite else {
-      throw .wrongRank("an epsilon of \(epsilon): it must be finite and not negative")
+      throw .invalid("an epsilon of \(epsilon): it must be finite and not negative")
     }
     let result: Standardization
     let parameterShape: Shape
@@ -33,7 +33,7 @@ public enum Normalization: Sendable, Hashable {
         parameters: max(1, parameterShape.count), parameterRun: 1, epsilon: epsilon)
     } else {
       guard input.rank >= 2, input[1] >= 1 else {
-        throw .wrongRank("an input of shape \(input): it must be [N, C, ...]")
+        throw .invalid("an input of shape \(input): it must be [N, C, ...]")
       }
       let (batch, channels) = (input[0], input[1])
       let plane = input.dimensions[2...].reduce(1, *)
@@ -53,7 +53,7 @@ public enum Normalization: Sendable, Hashable {
     }
     for (name, shape) in [("weight", weight), ("bias", bias)] {
       if let shape, shape != parameterShape {
-        throw .wrongRank("a \(name) of shape \(shape) for an input of \(input): it must be \(parameterShape)")
+        throw .invalid("a \(name) of shape \(shape) for an input of \(input): it must be \(parameterShape)")
       }
     }
     return result

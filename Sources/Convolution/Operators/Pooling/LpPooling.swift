@@ -100,7 +100,7 @@ private struct LpNorm<Scalar: FloatingScalar> {
 
   init(_ p: Double, _ powers: PowerSum, _ loops: PoolingLoops<Scalar>) throws(GeometryError) {
     guard p > 0, p.isFinite else {
-      throw .wrongRank("a p of \(p): it must be positive and finite")
+      throw .invalid("a p of \(p): it must be positive and finite")
     }
     self.p = Scalar(p)
     self.powers = powers

@@ -75,7 +75,7 @@ func scatter<Scalar: FloatingScalar>(
 ///   - options: the window and how it moves.
 ///   - divisor: what sums are divided by.
 /// - Returns: `[N, C, spatial...]`, sizes by ``OutputSize/convolutionFormula`` or ``OutputSize/ceilFormula``.
-/// - Throws: ``GeometryError``, also for a divisor of 0.
+/// - Throws: ``GeometryError``, also for a divisor below 1.
 /// - Source: PyTorch `avg_pool1d` to `3d`; ONNX `AveragePool`.
 public func averagePool<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, _ options: PoolingGeometry.Options, divisor: AverageDivisor = .paddedWindow
@@ -103,5 +103,5 @@ public func averagePoolGradient<Scalar: FloatingScalar>(
 }
 
 private func check(_ divisor: AverageDivisor) throws(GeometryError) {
-  if case .fixed(0) = divisor { throw .outOfRange("divisor", 0, "anything but 0") }
+  if case .fixed(let value) = divisor, value < 1 { throw .outOfRange("divisor", value, "at least 1") }
 }

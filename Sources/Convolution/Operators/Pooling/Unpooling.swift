@@ -15,7 +15,7 @@ public func maxUnpool<Scalar: TensorScalar>(
 ) throws(GeometryError) -> Tensor<Scalar> {
   try check(upstream: indices.shape, output: input.shape)
   guard (3...5).contains(input.shape.rank), outputSize.count == input.shape.rank - 2 else {
-    throw .wrongRank(
+    throw .invalid(
       "\(outputSize.count) output sizes for an input of shape \(input.shape), which must be [N, C] and one to "
         + "three spatial sizes")
   }
@@ -72,7 +72,7 @@ public func gather<Scalar: TensorScalar>(
   guard input.shape.rank >= 3, indices.shape.rank >= 3,
     input.shape.dimensions[..<2] == indices.shape.dimensions[..<2]
   else {
-    throw .wrongRank(
+    throw .invalid(
       "indices of shape \(indices.shape) into an input of \(input.shape): both must be [N, C, spatial...]")
   }
   let plane = input.shape.dimensions[2...].reduce(1, *)

@@ -44,7 +44,7 @@ private func paddingMaps(
   _ input: Shape, _ amounts: [Padding.Amount], _ mode: PaddingMode
 ) throws(GeometryError) -> [(axis: Int, map: AxisMap)] {
   guard amounts.count <= input.rank else {
-    throw .wrongRank("\(amounts.count) paddings for an input of shape \(input), which has \(input.rank) axes")
+    throw .invalid("\(amounts.count) paddings for an input of shape \(input), which has \(input.rank) axes")
   }
   let first = input.rank - amounts.count
   var sizes = input.dimensions

@@ -57,7 +57,7 @@ public func pixelUnshuffle<Scalar: TensorScalar>(
 
 private func check(_ input: Shape, _ factor: Int) throws(GeometryError) {
   guard input.rank == 4 else {
-    throw .wrongRank("an input of shape \(input): it must be [N, C, H, W]")
+    throw .invalid("an input of shape \(input): it must be [N, C, H, W]")
   }
   guard (1...1 << 15).contains(factor) else { throw .outOfRange("factor", factor, "from 1 to 32768") }
 }

@@ -37,12 +37,12 @@ public func resizeGradient<Scalar: FloatingScalar>(
 ) throws(GeometryError) -> Tensor<Scalar> {
   let sizes = upstream.shape.dimensions
   guard sizes.count == inputShape.rank else {
-    throw .wrongRank("an upstream gradient of shape \(upstream.shape) for an input of shape \(inputShape)")
+    throw .invalid("an upstream gradient of shape \(upstream.shape) for an input of shape \(inputShape)")
   }
   let first =
     scales.map { sizes.count - $0.count } ?? zip(sizes, inputShape.dimensions).prefix { $0 == $1 }.count
   guard first >= 0, sizes[..<first] == inputShape.dimensions[..<first] else {
-    throw .wrongRank("an upstream gradient of shape \(upstream.shape) for an input of shape \(inputShape)")
+    throw .invalid("an upstream gradient of shape \(upstream.shape) for an input of shape \(inputShape)")
   }
   var result = upstream
   let maps = try options.maps(inputShape, Array(sizes[first...]), scales)
@@ -58,14 +58,14 @@ extension ResizeOptions {
     _ input: Shape, _ outputSize: [Int], _ scales: [Double]?
   ) throws(GeometryError) -> [AxisMap?] {
     guard outputSize.count <= input.rank, scales.map({ $0.count == outputSize.count }) ?? true else {
-      throw .wrongRank(
+      throw .invalid(
         "\(outputSize.count) sizes and \(scales?.count ?? outputSize.count) scales for an input of shape \(input)"
       )
     }
     if case .cropAndResize(let regions, _) = coordinates {
       guard regions.count == outputSize.count, !regions.contains(where: { !($0.start + $0.end).isFinite })
       else {
-        throw .wrongRank("\(regions.count) regions for \(outputSize.count) sizes; give as many, all finite")
+        throw .invalid("\(regions.count) regions for \(outputSize.count) sizes; give as many, all finite")
       }
     }
     let leading = input.rank - outputSize.count
@@ -77,7 +77,7 @@ extension ResizeOptions {
       try OutputSize.check(input: count)
       let scale = scales?[i] ?? Double(output) / Double(count)
       guard scale > 0, scale.isFinite else {
-        throw .wrongRank("a scale of \(scale): it must be positive and finite")
+        throw .invalid("a scale of \(scale): it must be positive and finite")
       }
       // No sample moves where input and output agree in size and place.
       let isIdentity: Bool
