@@ -74,7 +74,8 @@ let package = Package(
         "Convolution", "Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .target(
-      name: "Convolve", dependencies: ["Convolution", "Imaging", "Microkernels", "Networks", "Tensors"]),
+      name: "Convolve",
+      dependencies: ["Convolution", "Imaging", "Interchange", "Microkernels", "Networks", "Tensors"]),
     .executableTarget(
       name: "ConvolveCommand",
       dependencies: ["Convolve", .product(name: "ArgumentParser", package: "swift-argument-parser")]),

@@ -1,5 +1,6 @@
 @_exported import Convolution
 @_exported import Imaging
+@_exported import Interchange
 @_exported import Microkernels
 @_exported import Networks
 @_exported import Tensors

@@ -1,11 +1,11 @@
 import Convolve
 import Foundation
 
-// Single convolution layers: medians of wall time as JSON lines. usage: layers THREADS BATCH [SECONDS PER LAYER]
+// Single convolution layers: medians of wall time as JSON lines. usage: layers THREADS BATCH [SECONDS PER LAYER [denormal]]
 
 let arguments = CommandLine.arguments
 guard arguments.count >= 3, let threads = Int(arguments[1]), let batch = Int(arguments[2]) else {
-  fatalError("usage: layers THREADS BATCH [SECONDS PER LAYER]")
+  fatalError("usage: layers THREADS BATCH [SECONDS PER LAYER [denormal]]")
 }
 let seconds = arguments.count > 3 ? Double(arguments[3]) ?? 0.4 : 0.4
 ThreadPool.setSharedThreadCount(threads)
@@ -25,10 +25,13 @@ func median(_ body: () throws -> Void) rethrows -> Double {
   return times.sorted()[times.count / 2]
 }
 
+// Inputs so small that every product with a weight is denormal.
+let scale: Float = arguments.count > 4 && arguments[4] == "denormal" ? .leastNormalMagnitude / 16 : 1
+
 var generator = SeededGenerator(seed: 1)
 for layer in layers {
   let x = Tensor<Float>.random(
-    in: -1...1, shape: Shape([batch, layer.inChannels] + layer.size), using: &generator)
+    in: -scale...scale, shape: Shape([batch, layer.inChannels] + layer.size), using: &generator)
   let sides =
     layer.isTransposed
     ? [layer.inChannels, layer.outChannels / layer.groups]

@@ -10,7 +10,7 @@ public struct ONNXInterpreter: Sendable {
   /// - Parameter inputs: in the order of ``ONNXModel/inputs``.
   /// - Returns: the network's outputs, in order.
   /// - Throws: ``InterchangeError`` for an operator that is not supported, named with its node, and for inputs that do
-  ///   not fit; ``GeometryError`` for shapes that an operator refuses.
+  ///   not fit; `GeometryError` for shapes that an operator refuses.
   public func callAsFunction(_ inputs: [ONNXValue]) throws -> [ONNXValue] {
     guard inputs.count == model.inputs.count else {
       throw InterchangeError.malformed("\(inputs.count) inputs for a network of \(model.inputs.count)")

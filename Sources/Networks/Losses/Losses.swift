@@ -25,7 +25,7 @@ public struct LossGradient<Scalar: FloatingScalar>: Sendable {
 ///   - labelSmoothing: the part of a target that is spread over all classes, 0 to 1.
 ///   - classWeights: `[C]`, ones where nil.
 ///   - reduction: mean or sum.
-/// - Throws: ``GeometryError`` for shapes that do not fit, and a target that is no class.
+/// - Throws: `GeometryError` for shapes that do not fit, and a target that is no class.
 /// - Source: PyTorch `cross_entropy`.
 public func crossEntropy<Scalar: FloatingScalar>(
   _ logits: Tensor<Scalar>, targets: Tensor<Int64>, labelSmoothing: Double = 0, classWeights: [Double]? = nil,
@@ -79,7 +79,7 @@ public func crossEntropy<Scalar: FloatingScalar>(
 ///   - prediction: of any shape.
 ///   - target: of the same shape.
 ///   - reduction: mean or sum.
-/// - Throws: ``GeometryError`` where the shapes differ.
+/// - Throws: `GeometryError` where the shapes differ.
 /// - Source: PyTorch `mse_loss`.
 public func meanSquaredError<Scalar: FloatingScalar>(
   _ prediction: Tensor<Scalar>, target: Tensor<Scalar>, reduction: Reduction = .mean
@@ -92,7 +92,7 @@ public func meanSquaredError<Scalar: FloatingScalar>(
 ///   - logits: of any shape.
 ///   - target: of the same shape, 0 to 1.
 ///   - reduction: mean or sum.
-/// - Throws: ``GeometryError`` where the shapes differ.
+/// - Throws: `GeometryError` where the shapes differ.
 /// - Source: PyTorch `binary_cross_entropy_with_logits`.
 public func binaryCrossEntropy<Scalar: FloatingScalar>(
   logits: Tensor<Scalar>, target: Tensor<Scalar>, reduction: Reduction = .mean
