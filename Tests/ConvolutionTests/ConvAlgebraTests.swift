@@ -240,8 +240,9 @@ import Testing
     #expect(
       try conv2d(x, weight: w, stride: [2, 1], padding: .symmetric(1))
         == conv(x, weight: w, .init(stride: [2, 1], padding: .symmetric(1))))
+    #expect(try conv2d(x.reshaped([3, 9, 8]), weight: w) == conv2d(x, weight: w).reshaped([8, 7, 6]))
     #expect(throws: GeometryError.self) { try conv1d(x, weight: w) }
-    #expect(throws: GeometryError.self) { try conv3d(x, weight: w) }
+    #expect(throws: GeometryError.self) { try conv3d(x.reshaped([3, 72]), weight: w) }
     let up: Tensor<Float> = Self.integers([3, 4, 2, 2], &g)
     #expect(try convTranspose2d(x, weight: up, stride: 2).shape == [1, 4, 18, 16])
     #expect(try convTranspose2d(x, weight: up, stride: 2, padding: .same).shape == [1, 4, 18, 16])

@@ -1,73 +1,80 @@
 import Tensors
 
-// The operators under PyTorch's names, one for each rank, with its arguments.
+// The operators under PyTorch's names, one for each rank, with its arguments. As there, an input without a batch axis
+// gives an output without one.
 
-/// Cross-correlates `[N, C, L]` with `[K, C / groups, kernel]`: ``conv(_:weight:bias:_:)`` along one axis.
+/// Cross-correlates `[N, C, L]` or `[C, L]` with `[K, C / groups, kernel]`: ``conv(_:weight:bias:_:)`` along one axis.
 /// - Source: PyTorch `conv1d`.
 public func conv1d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
   padding: Padding = .valid, dilation: PerAxis = 1, groups: Int = 1
 ) throws(GeometryError) -> Tensor<Scalar> {
-  try check(input.shape, spatialAxes: 1)
-  return try conv(input, weight: weight, bias: bias, .init(stride, padding, dilation, groups))
+  try batched(input, spatialAxes: 1) { (x) throws(GeometryError) in
+    try conv(x, weight: weight, bias: bias, .init(stride, padding, dilation, groups))
+  }
 }
 
-/// Cross-correlates `[N, C, H, W]` with `[K, C / groups, kernel height, kernel width]`:
+/// Cross-correlates `[N, C, H, W]` or `[C, H, W]` with `[K, C / groups, kernel height, kernel width]`:
 /// ``conv(_:weight:bias:_:)`` along two axes.
 /// - Source: PyTorch `conv2d`.
 public func conv2d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
   padding: Padding = .valid, dilation: PerAxis = 1, groups: Int = 1
 ) throws(GeometryError) -> Tensor<Scalar> {
-  try check(input.shape, spatialAxes: 2)
-  return try conv(input, weight: weight, bias: bias, .init(stride, padding, dilation, groups))
+  try batched(input, spatialAxes: 2) { (x) throws(GeometryError) in
+    try conv(x, weight: weight, bias: bias, .init(stride, padding, dilation, groups))
+  }
 }
 
-/// Cross-correlates `[N, C, D, H, W]` with `[K, C / groups, kernel depth, height, width]`:
+/// Cross-correlates `[N, C, D, H, W]` or `[C, D, H, W]` with `[K, C / groups, kernel depth, height, width]`:
 /// ``conv(_:weight:bias:_:)`` along three axes.
 /// - Source: PyTorch `conv3d`.
 public func conv3d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
   padding: Padding = .valid, dilation: PerAxis = 1, groups: Int = 1
 ) throws(GeometryError) -> Tensor<Scalar> {
-  try check(input.shape, spatialAxes: 3)
-  return try conv(input, weight: weight, bias: bias, .init(stride, padding, dilation, groups))
+  try batched(input, spatialAxes: 3) { (x) throws(GeometryError) in
+    try conv(x, weight: weight, bias: bias, .init(stride, padding, dilation, groups))
+  }
 }
 
-/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, L]` along one axis.
+/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, L]` or `[C, L]` along one axis.
 /// - Source: PyTorch `conv_transpose1d`.
 public func convTranspose1d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
   padding: Padding = .valid, outputPadding: PerAxis = 0, dilation: PerAxis = 1, groups: Int = 1
 ) throws(GeometryError) -> Tensor<Scalar> {
-  try check(input.shape, spatialAxes: 1)
-  return try convTranspose(
-    input, weight: weight, bias: bias, .init(stride, padding, dilation, groups),
-    outputPadding: outputPadding.values)
+  try batched(input, spatialAxes: 1) { (x) throws(GeometryError) in
+    try convTranspose(
+      x, weight: weight, bias: bias, .init(stride, padding, dilation, groups),
+      outputPadding: outputPadding.values)
+  }
 }
 
-/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, H, W]` along two axes.
+/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, H, W]` or `[C, H, W]` along two axes.
 /// - Source: PyTorch `conv_transpose2d`.
 public func convTranspose2d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
   padding: Padding = .valid, outputPadding: PerAxis = 0, dilation: PerAxis = 1, groups: Int = 1
 ) throws(GeometryError) -> Tensor<Scalar> {
-  try check(input.shape, spatialAxes: 2)
-  return try convTranspose(
-    input, weight: weight, bias: bias, .init(stride, padding, dilation, groups),
-    outputPadding: outputPadding.values)
+  try batched(input, spatialAxes: 2) { (x) throws(GeometryError) in
+    try convTranspose(
+      x, weight: weight, bias: bias, .init(stride, padding, dilation, groups),
+      outputPadding: outputPadding.values)
+  }
 }
 
-/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, D, H, W]` along three axes.
+/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, D, H, W]` or `[C, D, H, W]` along three axes.
 /// - Source: PyTorch `conv_transpose3d`.
 public func convTranspose3d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
   padding: Padding = .valid, outputPadding: PerAxis = 0, dilation: PerAxis = 1, groups: Int = 1
 ) throws(GeometryError) -> Tensor<Scalar> {
-  try check(input.shape, spatialAxes: 3)
-  return try convTranspose(
-    input, weight: weight, bias: bias, .init(stride, padding, dilation, groups),
-    outputPadding: outputPadding.values)
+  try batched(input, spatialAxes: 3) { (x) throws(GeometryError) in
+    try convTranspose(
+      x, weight: weight, bias: bias, .init(stride, padding, dilation, groups),
+      outputPadding: outputPadding.values)
+  }
 }
 
 extension ConvolutionGeometry.Options {
@@ -76,9 +83,18 @@ extension ConvolutionGeometry.Options {
   }
 }
 
-private func check(_ input: Shape, spatialAxes: Int) throws(GeometryError) {
-  guard input.rank == spatialAxes + 2 else {
+/// Calls `body` with a batch: of the input, or of it alone.
+private func batched<Scalar: FloatingScalar>(
+  _ input: Tensor<Scalar>, spatialAxes: Int, _ body: (Tensor<Scalar>) throws(GeometryError) -> Tensor<Scalar>
+) throws(GeometryError) -> Tensor<Scalar> {
+  switch input.shape.rank {
+  case spatialAxes + 2: return try body(input)
+  case spatialAxes + 1:
+    let y = try body(input.reshaped(Shape([1] + input.shape.dimensions)))
+    return y.reshaped(Shape(Array(y.shape.dimensions.dropFirst())))
+  default:
     throw .invalid(
-      "an input of shape \(input) has rank \(input.rank): it must be [N, C] and \(spatialAxes) spatial sizes")
+      "an input of shape \(input.shape) has rank \(input.shape.rank): it must be [N, C] or [C], and "
+        + "\(spatialAxes) spatial sizes")
   }
 }

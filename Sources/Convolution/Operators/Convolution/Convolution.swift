@@ -41,6 +41,8 @@ public struct ConvGradients<Scalar: TensorScalar>: Sendable {
 ///   - weight: as it was given forward.
 ///   - options: as they were given forward.
 /// - Throws: ``GeometryError``, as forward, and for an upstream of another shape.
+/// - Complexity: twice the multiply-adds of the forward convolution. The workspace in float32 is a copy of the
+///   upstream gradient and of the weight, a padded input's gradient where the padding has samples, and 80 KiB a thread.
 public func convGradients<Scalar: FloatingScalar>(
   upstream: Tensor<Scalar>, input: Tensor<Scalar>, weight: Tensor<Scalar>,
   _ options: ConvolutionGeometry.Options = .init()

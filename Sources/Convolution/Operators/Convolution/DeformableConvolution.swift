@@ -16,8 +16,8 @@ import Tensors
 ///   - offsetGroups: G
 /// - Returns: `[N, K, H', W']`, sizes by ``OutputSize/convolutionFormula``.
 /// - Throws: ``GeometryError``.
-/// - Complexity: the multiply-adds of a convolution; the workspace is one row of columns a thread,
-///   C * R * S * W' elements.
+/// - Complexity: the multiply-adds of a convolution; the workspace is a copy of the arguments and
+///   one row of columns a thread, C * R * S * W' elements.
 /// - Source: J. Dai et al., "Deformable convolutional networks" (2017), X. Zhu et al., v2 (2019); torchvision
 ///   `deform_conv2d`; ONNX `DeformConv`.
 public func deformConv2d<Scalar: FloatingScalar>(
