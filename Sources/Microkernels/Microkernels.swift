@@ -205,35 +205,40 @@ public struct Microkernels: Sendable {
     }
   }
 
-  /// Rows and columns of ``multiplyTile(_:_:bStride:depth:_:cStride:)``.
-  public var multiplyTileSize: (rows: Int, columns: Int) {
-    switch instructionSet {
-    #if arch(x86_64)
-      case .avx512: return (MicrokernelsAVX512.multiplyTileRows(), MicrokernelsAVX512.multiplyTileColumns())
-      case .avx2: return (MicrokernelsAVX2.multiplyTileRows(), MicrokernelsAVX2.multiplyTileColumns())
-      case .baseline:
-        return (MicrokernelsBaseline.multiplyTileRows(), MicrokernelsBaseline.multiplyTileColumns())
-    #else
-      default: return (MicrokernelsBaseline.multiplyTileRows(), MicrokernelsBaseline.multiplyTileColumns())
-    #endif
-    }
-  }
-
-  /// c[i, j] += sum over k of a[k * rows + i] * b[k * bStride + j], for one tile.
-  public func multiplyTile(
-    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, bStride: Int, depth: Int,
-    _ c: UnsafeMutablePointer<Float>, cStride: Int
-  ) {
+  /// The shapes of ``multiplyTile(_:rows:vectors:)``.
+  public var tileShapes: TileShapes {
     switch instructionSet {
     #if arch(x86_64)
       case .avx512:
-        MicrokernelsAVX512.multiplyTile(a, b, bStride: bStride, depth: depth, c, cStride: cStride)
-      case .avx2: MicrokernelsAVX2.multiplyTile(a, b, bStride: bStride, depth: depth, c, cStride: cStride)
-      case .baseline:
-        MicrokernelsBaseline.multiplyTile(a, b, bStride: bStride, depth: depth, c, cStride: cStride)
+        return TileShapes(
+          lanes: MicrokernelsAVX512.vectorLanes(), vectors: MicrokernelsAVX512.multiplyTileVectors(),
+          accumulators: MicrokernelsAVX512.multiplyTileAccumulators(),
+          pixels: MicrokernelsAVX512.multiplyTilePixels())
+      case .avx2:
+        return TileShapes(
+          lanes: MicrokernelsAVX2.vectorLanes(), vectors: MicrokernelsAVX2.multiplyTileVectors(),
+          accumulators: MicrokernelsAVX2.multiplyTileAccumulators(),
+          pixels: MicrokernelsAVX2.multiplyTilePixels())
+      case .baseline: break
     #else
-      default:
-        MicrokernelsBaseline.multiplyTile(a, b, bStride: bStride, depth: depth, c, cStride: cStride)
+      default: break
+    #endif
+    }
+    return TileShapes(
+      lanes: MicrokernelsBaseline.vectorLanes(), vectors: MicrokernelsBaseline.multiplyTileVectors(),
+      accumulators: MicrokernelsBaseline.multiplyTileAccumulators(),
+      pixels: MicrokernelsBaseline.multiplyTilePixels())
+  }
+
+  /// One matrix tile of `accumulators / vectors` rows, or of up to `pixels` rows of the most vectors.
+  public func multiplyTile(_ tile: UnsafePointer<ConvolveTile>, rows: Int, vectors: Int) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.multiplyTile(tile, rows: rows, vectors: vectors)
+      case .avx2: MicrokernelsAVX2.multiplyTile(tile, rows: rows, vectors: vectors)
+      case .baseline: MicrokernelsBaseline.multiplyTile(tile, rows: rows, vectors: vectors)
+    #else
+      default: MicrokernelsBaseline.multiplyTile(tile, rows: rows, vectors: vectors)
     #endif
     }
   }
@@ -260,4 +265,16 @@ public struct Microkernels: Sendable {
 
   /// Orders streaming stores before what follows.
   public func fence() { convolve_stream_fence() }
+}
+
+/// The shapes of an instruction set's matrix tiles.
+public struct TileShapes: Sendable, Hashable {
+  /// Floats in a vector.
+  public let lanes: Int
+  /// The most vectors in a row of a tile.
+  public let vectors: Int
+  /// Vectors in a full tile.
+  public let accumulators: Int
+  /// The most rows of the widest tiles.
+  public let pixels: Int
 }

@@ -40,14 +40,15 @@ for layer in layers {
   let options = ConvolutionGeometry.Options(
     stride: layer.stride, padding: Padding(.explicit(layer.padding.map { .init($0, $0) })),
     dilation: [layer.dilation], groups: layer.groups)
-  let y =
-    layer.isTransposed ? try convTranspose(x, weight: weight, options) : try conv(x, weight: weight, options)
-  let products =
-    (layer.isTransposed ? x.shape.count : y.shape.count) * weight.shape.dimensions[1...].reduce(1, *)
+  let geometry =
+    layer.isTransposed
+    ? try ConvolutionGeometry(transposedInput: x.shape, weight: weight.shape, options)
+    : try ConvolutionGeometry(input: x.shape, weight: weight.shape, options)
+  let plan = layer.isTransposed ? nil : try ConvolutionPlan(geometry, weight: weight)
+  let places = layer.isTransposed ? x.shape.count : geometry.outputShape.count
+  let products = places * weight.shape.dimensions[1...].reduce(1, *)
   let forward = try median {
-    _ =
-      layer.isTransposed
-      ? try convTranspose(x, weight: weight, options) : try conv(x, weight: weight, options)
+    _ = try plan.map { try $0(x) } ?? convTranspose(x, weight: weight, options)
   }
   let gigaflops = 2e-9 * Double(products)
   print(

@@ -31,6 +31,30 @@ typedef struct {
   intptr_t tapsTogether;
 } ConvolveBlock;
 
+/// What the matrix tile works on: c[i, j] = start + sum over k of a[k * aStride + i] * b[k * bStride + j].
+typedef struct {
+  const float *_Nonnull a;
+  intptr_t aStride;
+  /// Read in whole vectors.
+  const float *_Nonnull b;
+  intptr_t bStride;
+  intptr_t depth;
+  /// Written in whole vectors.
+  float *_Nonnull c;
+  intptr_t cStride;
+  /// What sums start from: `CONVOLVE_TILE_...`.
+  intptr_t start;
+  /// One number a row, or one a column in whole vectors.
+  const float *_Nonnull bias;
+  /// Results are clamped to these.
+  float lower;
+  float upper;
+} ConvolveTile;
+
+#define CONVOLVE_TILE_ACCUMULATES 0
+#define CONVOLVE_TILE_ROW_BIAS 1
+#define CONVOLVE_TILE_COLUMN_BIAS 2
+
 /// The tallest register tile, and the widest last tile of a row, on any ISA.
 #define CONVOLVE_TILE_ROWS 8
 #define CONVOLVE_TILE_COLUMNS 128

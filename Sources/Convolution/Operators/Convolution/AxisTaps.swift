@@ -11,6 +11,7 @@ struct AxisTaps: Sendable {
   }
 
   let stride: Int
+  let sources: Int
   let outputs: Int
   let taps: [Tap]
 
@@ -44,6 +45,7 @@ struct AxisTaps: Sendable {
     _ taps: [(index: Int, offset: Int)], stride: Int, source: Int, outputs: Int, mode: PaddingMode
   ) {
     self.stride = stride
+    sources = source
     self.outputs = outputs
     self.taps = taps.map { index, offset in
       // output * stride + offset in 0 ..< source

@@ -11,11 +11,20 @@ func convolutionForward<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ x: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?
 ) -> Tensor<Scalar> {
   if g.outChannels / g.groups >= fewestRows, let x = x as? Tensor<Float>, let w = w as? Tensor<Float>,
-    let y = TiledConvolution.forward(g, x, w, (bias as? Tensor<Float>)?.scalars) as? Tensor<Scalar>
+    let y = tiledForward(g, x, w, Epilogue(bias: (bias as? Tensor<Float>)?.scalars)) as? Tensor<Scalar>
   {
     return y
   }
   return ConvolutionLoops(g).forward(x, w, bias)
+}
+
+private func tiledForward(
+  _ g: ConvolutionGeometry, _ x: Tensor<Float>, _ w: Tensor<Float>, _ epilogue: Epilogue
+) -> Tensor<Float> {
+  let tiled = TiledConvolution(forward: g, w, epilogue)
+  return x.withUnsafeBufferPointer { x in
+    Tensor(unsafeUninitializedShape: g.outputShape) { tiled.run(x.baseAddress!, into: $0.baseAddress!) }
+  }
 }
 
 /// dx from dy and w; with a bias for each input channel, a transposed convolution.
@@ -33,11 +42,19 @@ func convolutionInputGradient<Scalar: FloatingScalar>(
 private func tiledInputGradient(
   _ g: ConvolutionGeometry, _ dy: Tensor<Float>, _ w: Tensor<Float>, _ bias: Tensor<Float>?
 ) -> Tensor<Float> {
+  func phases(_ g: ConvolutionGeometry) -> Tensor<Float> {
+    let all = TiledConvolution.phases(transposing: g, w, Epilogue(bias: bias?.scalars))
+    return dy.withUnsafeBufferPointer { dy in
+      Tensor(unsafeUninitializedShape: g.inputShape) { dx in
+        for phase in all { phase.run(dy.baseAddress!, into: dx.baseAddress!) }
+      }
+    }
+  }
   switch g.mode {
-  case .zeros, .constant: return TiledConvolution.inputGradient(g, dy, w, bias?.scalars)
+  case .zeros, .constant: return phases(g)
   case .reflect, .symmetric, .replicate, .circular:
     // The gradient of the padded input, whose margins are then added to the samples they were copied from.
-    var dx = TiledConvolution.inputGradient(g.padded, dy, w, bias?.scalars)
+    var dx = phases(g.padded)
     for axis in 0..<g.rank {
       let (amount, size) = (g.padding[3 - g.rank + axis], g.input[3 - g.rank + axis])
       if amount == Padding.Amount(0, 0) { continue }

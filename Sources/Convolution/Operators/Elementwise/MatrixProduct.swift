@@ -137,7 +137,7 @@ private func tiledProduct(
   let product = TileProduct()
   let (wide, depth) = (product.tileColumns, left.columns)
   let panels = a.withUnsafeBufferPointer { a in
-    WeightPanels(rows: left.rows, depth: depth, tileRows: product.tileRows) { row, d in
+    WeightPanels(rows: left.rows, depth: depth, panelRows: product.panelRows) { row, d in
       a[row &* left.rowStep &+ d &* left.columnStep]
     }
   }
@@ -147,7 +147,7 @@ private func tiledProduct(
       let y = y.baseAddress!
       ThreadPool.shared.parallelFor((right.columns + wide - 1) / wide) { block in
         let columns = block * wide..<min(right.columns, (block + 1) * wide)
-        Scratch.withFloats(TileProduct.depthBlock * wide + product.tileRows * wide) { scratch in
+        Scratch.withFloats(TileProduct.depthBlock * wide + product.scratchCount) { scratch in
           var d = 0
           while d < depth {
             let count = min(TileProduct.depthBlock, depth - d)
@@ -156,10 +156,10 @@ private func tiledProduct(
               for j in 0..<columns.count { scratch[k &* wide &+ j] = b[from &+ j &* right.columnStep] }
             }
             panels.withPanels { panels in
-              product.add(
-                panels + d * product.tileRows, panelStep: depth * product.tileRows, rows: left.rows, scratch,
+              product.run(
+                panels + d * product.panelRows, panelStep: depth * product.panelRows, rows: left.rows, scratch,
                 bStride: wide, depth: count, to: y + columns.lowerBound, cStride: right.columns,
-                columns: columns.count, scratch: scratch + TileProduct.depthBlock * wide)
+                columns: columns.count, .init(), scratch: scratch + TileProduct.depthBlock * wide)
             }
             d += count
           }

@@ -33,6 +33,12 @@ struct ColumnSource: Sendable {
   var grid: [Int] { [depthAxis.outputs, heightAxis.outputs, widthAxis.outputs] }
   var outputs: Int { depthAxis.outputs * heightAxis.outputs * widthAxis.outputs }
 
+  /// Whether column p is what lies at place p of the source's planes.
+  var isIdentity: Bool {
+    taps == 1 && grid == [depthAxis.sources, heightAxis.sources, widthAxis.sources]
+      && [depthAxis, heightAxis, widthAxis].allSatisfy { $0.stride == 1 && $0.taps[0].offset == 0 }
+  }
+
   /// A run of outputs in one row of the grid.
   private struct Run {
     let z: Int

@@ -1,44 +1,86 @@
+import CIntrinsics
 import Microkernels
 import Tensors
 
-/// The product of a panel of weights and a panel of columns, tile by tile.
+/// The product of panels of weights and a panel of columns, tile by tile.
 struct TileProduct: Sendable {
   let kernels: Microkernels
-  let tileRows: Int
-  let tileColumns: Int
+  let shapes: TileShapes
 
   init(_ kernels: Microkernels = Microkernels()) {
     self.kernels = kernels
-    (tileRows, tileColumns) = kernels.multiplyTileSize
+    shapes = kernels.tileShapes
   }
 
-  /// Depth that one pass over a tile takes: a panel of columns stays in the second-level cache.
-  static let depthBlock = 256
+  var panelRows: Int { shapes.accumulators }
+  /// Columns of the widest tile.
+  var tileColumns: Int { shapes.vectors * shapes.lanes }
+  /// Room for any tile.
+  var scratchCount: Int { shapes.accumulators * shapes.lanes }
 
-  /// c[i, j] += sum over d of a[i, d] * b[d, j], for `rows` rows and at most a tile's columns.
+  /// Depth that one pass over a tile takes: a panel of columns, with a tile's weights, stays in the first-level cache.
+  static let depthBlock = 128
+
+  /// What is done to sums before they are stored.
+  struct Ends {
+    /// One number a row, with room for a whole panel's; sums add to what is there where nil.
+    var bias: UnsafePointer<Float>?
+    var lower = -Float.infinity
+    var upper = Float.infinity
+  }
+
+  /// c[i, j] = bias[i] (or c[i, j]) + sum over d of a[i, d] * b[d, j], clamped, for `rows` rows and at most
+  /// ``tileColumns`` columns.
   /// - Parameters:
-  ///   - a: panels of weights, `panelStep` elements apart.
-  ///   - b: whole tile columns, `bStride` elements a depth.
-  ///   - scratch: room for a tile.
-  func add(
+  ///   - a: the first panel of weights at its first depth; row 0 is that panel's first.
+  ///   - panelStep: elements from panel to panel.
+  ///   - b: whole vectors of columns, `bStride` elements a depth.
+  ///   - scratch: ``scratchCount`` elements.
+  func run(
     _ a: UnsafePointer<Float>, panelStep: Int, rows: Int, _ b: UnsafePointer<Float>, bStride: Int, depth: Int,
-    to c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int, scratch: UnsafeMutablePointer<Float>
+    to c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int, _ ends: Ends,
+    scratch: UnsafeMutablePointer<Float>
   ) {
+    let lanes = shapes.lanes
+    let vectors = (columns + lanes - 1) / lanes
+    let tileRows = shapes.accumulators / vectors
+    let isWhole = columns == vectors * lanes
+    var tile = ConvolveTile(
+      a: a, aStride: panelRows, b: b, bStride: bStride, depth: depth, c: c, cStride: cStride,
+      start: Int(ends.bias == nil ? CONVOLVE_TILE_ACCUMULATES : CONVOLVE_TILE_ROW_BIAS), bias: ends.bias ?? UnsafePointer(scratch),
+      lower: ends.lower, upper: ends.upper)
     var row = 0
     while row < rows {
       let count = min(tileRows, rows - row)
-      let panel = a + row / tileRows * panelStep
+      tile.a = a + (row / panelRows * panelStep + row % panelRows)
+      if let bias = ends.bias { tile.bias = bias + row }
       let out = c + row * cStride
-      if count == tileRows, columns == tileColumns {
-        kernels.multiplyTile(panel, b, bStride: bStride, depth: depth, out, cStride: cStride)
+      if isWhole, count == tileRows {
+        tile.c = out
+        kernels.multiplyTile(&tile, rows: tileRows, vectors: vectors)
+      } else if isWhole, vectors == shapes.vectors {
+        tile.c = out
+        kernels.multiplyTile(&tile, rows: count, vectors: vectors)
       } else {
-        scratch.update(repeating: 0, count: tileRows * tileColumns)
-        kernels.multiplyTile(panel, b, bStride: bStride, depth: depth, scratch, cStride: tileColumns)
-        for i in 0..<count {
-          for j in 0..<columns { out[i &* cStride &+ j] += scratch[i &* tileColumns &+ j] }
-        }
+        edge(&tile, out, cStride, tileRows, count, columns, vectors, ends.bias == nil, scratch)
       }
       row += tileRows
     }
+  }
+
+  /// A tile that reaches beyond the output, computed aside.
+  private func edge(
+    _ tile: inout ConvolveTile, _ out: UnsafeMutablePointer<Float>, _ cStride: Int, _ tileRows: Int, _ rows: Int,
+    _ columns: Int, _ vectors: Int, _ accumulates: Bool, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let wide = vectors * shapes.lanes
+    if accumulates {
+      for i in 0..<rows { (scratch + i * wide).update(from: out + i * cStride, count: columns) }
+    }
+    tile.c = scratch
+    tile.cStride = wide
+    kernels.multiplyTile(&tile, rows: tileRows, vectors: vectors)
+    tile.cStride = cStride
+    for i in 0..<rows { (out + i * cStride).update(from: scratch + i * wide, count: columns) }
   }
 }

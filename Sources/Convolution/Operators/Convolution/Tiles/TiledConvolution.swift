@@ -1,12 +1,15 @@
 import Tensors
 
-/// Convolution as a product of the weights and the matrix of columns (Y = W X), in register tiles. A panel of
-/// columns is copied together block by block, so that no matrix is written out: the workspace is the weights in
-/// the tiles' order and one block of columns a thread. Every output is summed in the order of the depth, whatever
-/// the threads.
+/// Convolution as a product of the weights and the matrix of columns (Y = W X), in register tiles, with vectors along
+/// the pixels of NCHW planes. A panel of columns is copied together block by block, or read where it lies for 1x1
+/// kernels, so that no matrix is written out. Every output is summed in the order of the depth, whatever the threads.
 struct TiledConvolution: Sendable {
   private let columns: ColumnSource
   private let product = TileProduct()
+  private let weights: [WeightPanels]
+  /// Of all groups, each filled up to whole panels.
+  private let bias: Tensor<Float>
+  private let limits: (lower: Float, upper: Float)
   /// Channels that are read, and planes that come out, in a group.
   private let depthChannels: Int
   private let rows: Int
@@ -16,6 +19,8 @@ struct TiledConvolution: Sendable {
   private let sourcePlane: Int
   private let targetPlane: Int
   private let target: Target
+  /// Columns of a 1x1 kernel are the input's own rows.
+  private let readsInPlace: Bool
 
   /// Where output p of the grid goes in its plane.
   private struct Target: Sendable {
@@ -35,9 +40,17 @@ struct TiledConvolution: Sendable {
     }
   }
 
+  /// Row r, channel c and tap t of group g have the weight `w[g * groupStep + r * rowStep + c * channelStep + t]`.
+  private struct WeightOrder {
+    let rowStep: Int
+    let channelStep: Int
+    let groupStep: Int
+  }
+
   private init(
     _ g: ConvolutionGeometry, _ axes: [AxisTaps], depthChannels: Int, rows: Int, source: [Int],
-    target sizes: [Int], phase: [Int], stride: [Int]
+    target sizes: [Int], phase: [Int], stride: [Int], _ w: Tensor<Float>, _ order: WeightOrder,
+    _ epilogue: Epilogue
   ) {
     columns = ColumnSource(axes, source: source, kernel: g.kernel, fill: Float(g.mode.fillValue))
     self.depthChannels = depthChannels
@@ -47,122 +60,147 @@ struct TiledConvolution: Sendable {
     sourcePlane = source.reduce(1, *)
     targetPlane = sizes.reduce(1, *)
     target = Target(sizes: sizes, phase: phase, stride: stride, grid: columns.grid)
-  }
-
-  /// y from x and w.
-  static func forward(
-    _ g: ConvolutionGeometry, _ x: Tensor<Float>, _ w: Tensor<Float>, _ bias: [Float]?
-  ) -> Tensor<Float> {
-    let (inputs, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
-    let tiled = TiledConvolution(
-      g, (0..<3).map { AxisTaps(g, axis: $0) }, depthChannels: inputs, rows: outputs, source: g.input,
-      target: g.output, phase: [0, 0, 0], stride: [1, 1, 1])
-    let taps = g.kernel.reduce(1, *)
-    return Tensor(unsafeUninitializedShape: g.outputShape) { y in
-      tiled.run(
-        x, w, rowStep: inputs * taps, channelStep: taps, groupStep: outputs * inputs * taps, bias, into: y)
+    readsInPlace = columns.isIdentity && target.isDense
+    limits = epilogue.limits
+    let panelRows = product.panelRows
+    let filled = (rows + panelRows - 1) / panelRows * panelRows
+    let biases = epilogue.bias
+    bias = Tensor(
+      (0..<g.groups * filled).map { i in
+        i % filled < rows ? biases?[i / filled * rows + i % filled] ?? 0 : 0
+      }, shape: [g.groups * filled])
+    let (taps, indices) = (columns.taps, columns.kernelIndices)
+    weights = w.withUnsafeBufferPointer { w in
+      (0..<g.groups).map { group in
+        WeightPanels(rows: rows, depth: depthChannels * taps, panelRows: panelRows) { row, d in
+          w[
+            group &* order.groupStep &+ row &* order.rowStep &+ d / taps &* order.channelStep &+ indices[d % taps]]
+        }
+      }
     }
   }
 
-  /// dx from dy and w, for padding with zeros: as many convolutions of stride 1 as the strides have phases, so
-  /// that no product with an inserted zero is taken.
-  static func inputGradient(
-    _ g: ConvolutionGeometry, _ dy: Tensor<Float>, _ w: Tensor<Float>, _ bias: [Float]?
-  ) -> Tensor<Float> {
+  /// y from x.
+  init(forward g: ConvolutionGeometry, _ w: Tensor<Float>, _ epilogue: Epilogue) {
     let (inputs, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
     let taps = g.kernel.reduce(1, *)
-    return Tensor(unsafeUninitializedShape: g.inputShape) { dx in
-      for z in 0..<min(g.stride[0], g.input[0]) {
-        for y in 0..<min(g.stride[1], g.input[1]) {
-          for x in 0..<min(g.stride[2], g.input[2]) {
-            let phase = [z, y, x]
-            let axes = (0..<3).map { AxisTaps(transposing: g, axis: $0, phase: phase[$0]) }
-            let tiled = TiledConvolution(
-              g, axes, depthChannels: outputs, rows: inputs, source: g.output, target: g.input, phase: phase,
-              stride: g.stride)
-            tiled.run(
-              dy, w, rowStep: taps, channelStep: inputs * taps, groupStep: outputs * inputs * taps, bias,
-              into: dx)
+    self.init(
+      g, (0..<3).map { AxisTaps(g, axis: $0) }, depthChannels: inputs, rows: outputs, source: g.input,
+      target: g.output, phase: [0, 0, 0], stride: [1, 1, 1], w,
+      WeightOrder(rowStep: inputs * taps, channelStep: taps, groupStep: outputs * inputs * taps), epilogue)
+  }
+
+  /// dx from dy, for padding with zeros, at the inputs `phase`, `phase + stride` and so on.
+  private init(
+    transposing g: ConvolutionGeometry, phase: [Int], _ w: Tensor<Float>, _ epilogue: Epilogue
+  ) {
+    let (inputs, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
+    let taps = g.kernel.reduce(1, *)
+    let axes = (0..<3).map { AxisTaps(transposing: g, axis: $0, phase: phase[$0]) }
+    self.init(
+      g, axes, depthChannels: outputs, rows: inputs, source: g.output, target: g.input, phase: phase,
+      stride: g.stride, w,
+      WeightOrder(rowStep: taps, channelStep: inputs * taps, groupStep: outputs * inputs * taps), epilogue)
+  }
+
+  /// As many convolutions of stride 1 as the strides have phases, so that no product with an inserted zero is taken.
+  static func phases(
+    transposing g: ConvolutionGeometry, _ w: Tensor<Float>, _ epilogue: Epilogue
+  ) -> [TiledConvolution] {
+    (0..<min(g.stride[0], g.input[0])).flatMap { z in
+      (0..<min(g.stride[1], g.input[1])).flatMap { y in
+        (0..<min(g.stride[2], g.input[2])).map { x in
+          TiledConvolution(transposing: g, phase: [z, y, x], w, epilogue)
+        }
+      }
+    }
+  }
+
+  /// Bytes of packed weights.
+  var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
+
+  /// Bytes of working memory for each thread.
+  var workspaceBytes: Int {
+    (TileProduct.depthBlock * product.tileColumns + product.scratchCount
+      + (target.isDense ? 0 : rows * product.tileColumns)) * MemoryLayout<Float>.stride
+  }
+
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
+    guard batch > 0, columns.outputs > 0 else { return }
+    let wide = product.tileColumns
+    let blocks = (columns.outputs + wide - 1) / wide
+    let threads = ThreadPool.shared.threadCount
+    // Weights are read once for a run of blocks, so runs are long, but as even as the threads need them.
+    let planes = batch * groups
+    let longest = 8
+    var runs = (blocks + longest - 1) / longest
+    if planes * runs < 2 * threads { runs = min(blocks, (2 * threads + planes - 1) / planes) }
+    if planes == 1, runs > threads { runs = min(blocks, (runs + threads - 1) / threads * threads) }
+    // Few pieces are split by rows too, each copying the columns for itself.
+    let tall = (rows + product.panelRows - 1) / product.panelRows
+    let chunks = planes * runs >= threads ? 1 : min(tall, (threads + planes * runs - 1) / (planes * runs))
+    let filled = tall * product.panelRows
+    bias.withUnsafeBufferPointer { bias in
+      let bias = bias.baseAddress!
+      ThreadPool.shared.parallelFor(planes * runs * chunks) { piece in
+        let chunk = piece % chunks
+        let run = piece / chunks % runs
+        let plane = piece / chunks / runs  // sample and group
+        let group = plane % groups
+        let range =
+          tall * chunk / chunks * product.panelRows..<min(
+            rows, tall * (chunk + 1) / chunks * product.panelRows)
+        weights[group].withPanels { panels in
+          for block in blocks * run / runs..<blocks * (run + 1) / runs {
+            let outputs = block * wide..<min(columns.outputs, (block + 1) * wide)
+            self.block(
+              x + plane * depthChannels * sourcePlane, panels, range, outputs, bias + group * filled,
+              into: y + plane * rows * targetPlane)
           }
         }
       }
     }
   }
 
-  /// Row r, channel c and tap t of group g have the weight `w[g * groupStep + r * rowStep + c * channelStep + t]`.
-  private func run(
-    _ x: Tensor<Float>, _ w: Tensor<Float>, rowStep: Int, channelStep: Int, groupStep: Int, _ bias: [Float]?,
-    into y: UnsafeMutableBufferPointer<Float>
-  ) {
-    guard batch > 0, columns.outputs > 0 else { return }
-    let (taps, indices) = (columns.taps, columns.kernelIndices)
-    let depth = depthChannels * taps
-    let panels: [WeightPanels] = w.withUnsafeBufferPointer { w in
-      (0..<groups).map { group in
-        WeightPanels(rows: rows, depth: depth, tileRows: product.tileRows) { row, d in
-          w[group &* groupStep &+ row &* rowStep &+ d / taps &* channelStep &+ indices[d % taps]]
-        }
-      }
-    }
-    let wide = product.tileColumns
-    let blocks = (columns.outputs + wide - 1) / wide
-    // Few pieces are split by rows too, each copying the columns for itself.
-    let wanted = 4 * ThreadPool.shared.threadCount
-    let tall = (rows + product.tileRows - 1) / product.tileRows
-    let chunks = min(tall, max(1, wanted / (batch * groups * blocks)))
-    let y = y.baseAddress!
-    x.withUnsafeBufferPointer { x in
-      let x = x.baseAddress!
-      ThreadPool.shared.parallelFor(batch * groups * blocks * chunks) { piece in
-        let chunk = piece % chunks
-        let block = piece / chunks % blocks
-        let plane = piece / chunks / blocks  // sample and group
-        let group = plane % groups
-        let range =
-          tall * chunk / chunks * product.tileRows..<min(rows, tall * (chunk + 1) / chunks * product.tileRows)
-        let outputs = block * wide..<min(columns.outputs, (block + 1) * wide)
-        panels[group].withPanels { panels in
-          self.piece(
-            x + plane * depthChannels * sourcePlane, panels, depth, range, outputs,
-            bias.map { Array($0[group * rows..<(group + 1) * rows]) }, into: y + plane * rows * targetPlane)
-        }
-      }
-    }
-  }
-
   /// One tile's columns of outputs, for a range of rows.
-  private func piece(
-    _ x: UnsafePointer<Float>, _ panels: UnsafePointer<Float>, _ depth: Int, _ range: Range<Int>,
-    _ outputs: Range<Int>, _ bias: [Float]?, into y: UnsafeMutablePointer<Float>
+  private func block(
+    _ x: UnsafePointer<Float>, _ panels: UnsafePointer<Float>, _ range: Range<Int>, _ outputs: Range<Int>,
+    _ bias: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) {
-    let (wide, count) = (product.tileColumns, outputs.count)
-    // A strided target is summed aside and spread at the end.
+    let depth = depthChannels * columns.taps
+    let lanes = product.shapes.lanes
+    let count = outputs.count
+    let wide = (count + lanes - 1) / lanes * lanes
+    let isInPlace = readsInPlace && wide == count
     let isDense = target.isDense
-    let block = min(depth, TileProduct.depthBlock)
-    let aside = isDense ? 0 : range.count * wide
-    Scratch.withFloats(block * wide + product.tileRows * wide + aside) { scratch in
-      let tile = scratch + block * wide
+    let step = min(depth, TileProduct.depthBlock)
+    let aside = isDense ? 0 : range.count * count
+    Scratch.withFloats(step * wide + product.scratchCount + aside) { scratch in
+      let tile = scratch + step * wide
+      // A strided target is summed aside and spread at the end.
       let sums =
-        isDense ? y + range.lowerBound * targetPlane + outputs.lowerBound : tile + product.tileRows * wide
-      let step = isDense ? targetPlane : wide
-      for (i, row) in range.enumerated() {
-        (sums + i * step).update(repeating: bias?[row] ?? 0, count: count)
-      }
+        isDense ? y + range.lowerBound * targetPlane + outputs.lowerBound : tile + product.scratchCount
+      let cStride = isDense ? targetPlane : count
       var d = 0
-      while d < depth {
-        let rows = d..<min(depth, d + block)
-        columns.pack(rows: rows, outputs: outputs, from: x, to: scratch, dStep: wide, pStep: 1)
-        product.add(
-          panels + range.lowerBound * depth + d * product.tileRows, panelStep: depth * product.tileRows,
-          rows: range.count, scratch, bStride: wide, depth: rows.count, to: sums, cStride: step,
-          columns: count,
-          scratch: tile)
+      repeat {
+        let rows = d..<min(depth, d + step)
+        if !isInPlace {
+          columns.pack(rows: rows, outputs: outputs, from: x, to: scratch, dStep: wide, pStep: 1)
+        }
+        var ends = TileProduct.Ends()
+        if d == 0 { ends.bias = bias + range.lowerBound }
+        if rows.upperBound == depth { (ends.lower, ends.upper) = limits }
+        product.run(
+          panels + range.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
+          rows: range.count, isInPlace ? x + d * sourcePlane + outputs.lowerBound : UnsafePointer(scratch),
+          bStride: isInPlace ? sourcePlane : wide, depth: rows.count, to: sums, cStride: cStride, columns: count,
+          ends, scratch: tile)
         d = rows.upperBound
-      }
+      } while d < depth
       if isDense { return }
       for p in 0..<count {
         let place = target.place(outputs.lowerBound + p)
-        for (i, row) in range.enumerated() { y[row * targetPlane + place] = sums[i * step + p] }
+        for (i, row) in range.enumerated() { y[row * targetPlane + place] = sums[i * cStride + p] }
       }
     }
   }

@@ -23,14 +23,14 @@ struct TiledWeightGradient: Sendable {
     let upstream: [WeightPanels] = dy.withUnsafeBufferPointer { dy in
       (0..<g.batch * g.groups).map { plane in
         let start = plane * rows * outputs
-        return WeightPanels(rows: rows, depth: outputs, tileRows: product.tileRows) { row, p in
+        return WeightPanels(rows: rows, depth: outputs, panelRows: product.panelRows) { row, p in
           dy[start &+ row &* outputs &+ p]
         }
       }
     }
     let wide = product.tileColumns
     let blocks = (depth + wide - 1) / wide
-    let tall = (rows + product.tileRows - 1) / product.tileRows
+    let tall = (rows + product.panelRows - 1) / product.panelRows
     let chunks = min(tall, max(1, 4 * ThreadPool.shared.threadCount / (g.groups * blocks)))
     return x.withUnsafeBufferPointer { x in
       Tensor(unsafeUninitializedShape: g.weightShape) { dw in
@@ -40,8 +40,8 @@ struct TiledWeightGradient: Sendable {
           let chunk = piece % chunks
           let block = piece / chunks % blocks
           let group = piece / chunks / blocks
-          let first = tall * chunk / chunks * product.tileRows
-          let range = first..<min(rows, tall * (chunk + 1) / chunks * product.tileRows)
+          let first = tall * chunk / chunks * product.panelRows
+          let range = first..<min(rows, tall * (chunk + 1) / chunks * product.panelRows)
           let taps = block * wide..<min(depth, (block + 1) * wide)
           for n in 0..<g.batch {
             let plane = n * g.groups + group
@@ -63,16 +63,15 @@ struct TiledWeightGradient: Sendable {
   ) {
     let (wide, outputs) = (product.tileColumns, columns.outputs)
     let block = min(outputs, TileProduct.depthBlock)
-    Scratch.withFloats(block * wide + product.tileRows * wide) { scratch in
+    Scratch.withFloats(block * wide + product.scratchCount) { scratch in
       var p = 0
       while p < outputs {
         let part = p..<min(outputs, p + block)
         columns.pack(rows: taps, outputs: part, from: x, to: scratch, dStep: 1, pStep: wide)
-        product.add(
-          panels + range.lowerBound * outputs + p * product.tileRows, panelStep: outputs * product.tileRows,
-          rows: range.count, scratch, bStride: wide, depth: part.count, to: dw + taps.lowerBound,
-          cStride: depth,
-          columns: taps.count, scratch: scratch + block * wide)
+        product.run(
+          panels + range.lowerBound * outputs + p * product.panelRows, panelStep: outputs * product.panelRows,
+          rows: range.count, scratch, bStride: wide, depth: part.count, to: dw + taps.lowerBound, cStride: depth,
+          columns: taps.count, .init(), scratch: scratch + block * wide)
         p = part.upperBound
       }
     }
