@@ -243,6 +243,50 @@ public struct Microkernels: Sendable {
     }
   }
 
+  /// The 36 transformed inputs of one vector of Winograd tiles; see `Winograd.swift` of the ISA targets.
+  public func winogradInput(
+    _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.winogradInput(rows, rowStride: rowStride, out, step: step, scratch: scratch)
+      case .avx2:
+        MicrokernelsAVX2.winogradInput(rows, rowStride: rowStride, out, step: step, scratch: scratch)
+      case .baseline:
+        MicrokernelsBaseline.winogradInput(rows, rowStride: rowStride, out, step: step, scratch: scratch)
+    #else
+      default:
+        MicrokernelsBaseline.winogradInput(rows, rowStride: rowStride, out, step: step, scratch: scratch)
+    #endif
+    }
+  }
+
+  /// The 4x4 outputs of one vector of Winograd tiles.
+  public func winogradOutput(
+    _ m: UnsafePointer<Float>, step: Int, bias: Float, lower: Float, upper: Float,
+    _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.winogradOutput(
+          m, step: step, bias: bias, lower: lower, upper: upper, out, outStride: outStride, scratch: scratch)
+      case .avx2:
+        MicrokernelsAVX2.winogradOutput(
+          m, step: step, bias: bias, lower: lower, upper: upper, out, outStride: outStride, scratch: scratch)
+      case .baseline:
+        MicrokernelsBaseline.winogradOutput(
+          m, step: step, bias: bias, lower: lower, upper: upper, out, outStride: outStride, scratch: scratch)
+    #else
+      default:
+        MicrokernelsBaseline.winogradOutput(
+          m, step: step, bias: bias, lower: lower, upper: upper, out, outStride: outStride, scratch: scratch)
+    #endif
+    }
+  }
+
   /// Runs independent multiply-adds and returns the floating-point operations done: the core's yardstick.
   public func multiplyAddPeak(
     iterations: Int, _ values: UnsafeMutablePointer<Float>

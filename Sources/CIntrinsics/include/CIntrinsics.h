@@ -112,6 +112,48 @@ CONVOLVE_VECTOR_OPERATIONS(8)
 CONVOLVE_VECTOR_OPERATIONS(16)
 #endif
 
+// Rearrangements of two vectors: every second lane, lanes in turn, and one lane further.
+#define CONVOLVE_REARRANGEMENTS(n, EVEN, ODD, LOW, HIGH, NEXT)                                             \
+  static inline convolve_f32x##n convolve_even_f32x##n(convolve_f32x##n a, convolve_f32x##n b) {           \
+    return __builtin_shufflevector(a, b, EVEN);                                                           \
+  }                                                                                                       \
+  static inline convolve_f32x##n convolve_odd_f32x##n(convolve_f32x##n a, convolve_f32x##n b) {            \
+    return __builtin_shufflevector(a, b, ODD);                                                            \
+  }                                                                                                       \
+  static inline convolve_f32x##n convolve_low_f32x##n(convolve_f32x##n a, convolve_f32x##n b) {            \
+    return __builtin_shufflevector(a, b, LOW);                                                            \
+  }                                                                                                       \
+  static inline convolve_f32x##n convolve_high_f32x##n(convolve_f32x##n a, convolve_f32x##n b) {           \
+    return __builtin_shufflevector(a, b, HIGH);                                                           \
+  }                                                                                                       \
+  static inline convolve_f32x##n convolve_next_f32x##n(convolve_f32x##n a, convolve_f32x##n b) {           \
+    return __builtin_shufflevector(a, b, NEXT);                                                           \
+  }
+
+#define CONVOLVE_LIST(...) __VA_ARGS__
+CONVOLVE_REARRANGEMENTS(4,
+                        CONVOLVE_LIST(0, 2, 4, 6),
+                        CONVOLVE_LIST(1, 3, 5, 7),
+                        CONVOLVE_LIST(0, 4, 1, 5),
+                        CONVOLVE_LIST(2, 6, 3, 7),
+                        CONVOLVE_LIST(1, 2, 3, 4))
+#if defined(__AVX2__)
+CONVOLVE_REARRANGEMENTS(8,
+                        CONVOLVE_LIST(0, 2, 4, 6, 8, 10, 12, 14),
+                        CONVOLVE_LIST(1, 3, 5, 7, 9, 11, 13, 15),
+                        CONVOLVE_LIST(0, 8, 1, 9, 2, 10, 3, 11),
+                        CONVOLVE_LIST(4, 12, 5, 13, 6, 14, 7, 15),
+                        CONVOLVE_LIST(1, 2, 3, 4, 5, 6, 7, 8))
+#endif
+#if defined(__AVX512F__)
+CONVOLVE_REARRANGEMENTS(16,
+                        CONVOLVE_LIST(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+                        CONVOLVE_LIST(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31),
+                        CONVOLVE_LIST(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+                        CONVOLVE_LIST(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),
+                        CONVOLVE_LIST(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))
+#endif
+
 // Stores that go around the caches, for output that nobody reads soon. `p` is aligned to the vector.
 static inline void convolve_stream_f32x4(float *_Nonnull p, convolve_f32x4 x) {
   __builtin_nontemporal_store(x, (convolve_f32x4 *)p);

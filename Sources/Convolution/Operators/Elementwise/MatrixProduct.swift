@@ -157,7 +157,8 @@ private func tiledProduct(
             }
             panels.withPanels { panels in
               product.run(
-                panels + d * product.panelRows, panelStep: depth * product.panelRows, rows: left.rows, scratch,
+                panels + d * product.panelRows, panelStep: depth * product.panelRows, rows: left.rows,
+                scratch,
                 bStride: wide, depth: count, to: y + columns.lowerBound, cStride: right.columns,
                 columns: columns.count, .init(), scratch: scratch + TileProduct.depthBlock * wide)
             }

@@ -11,6 +11,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case loops
     /// A product of weights and columns in register tiles, summed in the order of the definition.
     case tiles
+    /// 3x3 kernels of stride 1 with a quarter of the products, by transforms: Winograd's F(4x4, 3x3).
+    case winograd
   }
 
   public let geometry: ConvolutionGeometry
@@ -20,6 +22,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   private enum Prepared: Sendable {
     case loops(ConvolutionLoops<Float>, weight: Tensor<Float>, bias: Tensor<Float>?)
     case tiles(TiledConvolution)
+    case winograd(WinogradConvolution)
   }
 
   /// - Parameters:
@@ -40,6 +43,11 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     self.algorithm = algorithm ?? Self.choice(geometry)
     switch self.algorithm {
     case .loops: prepared = .loops(ConvolutionLoops(geometry), weight: weight, bias: bias)
+    case .winograd:
+      guard WinogradConvolution.accepts(geometry) else {
+        throw .invalid("the algorithm winograd takes 3x3 kernels of stride and dilation 1 on planes alone")
+      }
+      prepared = .winograd(WinogradConvolution(geometry, weight, Epilogue(bias: bias?.scalars)))
     case .tiles: prepared = .tiles(TiledConvolution(forward: geometry, weight, Epilogue(bias: bias?.scalars)))
     }
   }
@@ -48,7 +56,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   private static let fewestRows = 4
 
   private static func choice(_ g: ConvolutionGeometry) -> Algorithm {
-    g.outChannels / g.groups < fewestRows ? .loops : .tiles
+    if g.outChannels / g.groups < fewestRows { return .loops }
+    return WinogradConvolution.accepts(g) && g.inChannels / g.groups >= 16 ? .winograd : .tiles
   }
 
   /// - Parameter input: of the geometry's input shape.
@@ -60,6 +69,12 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
     switch prepared {
     case .loops(let loops, let weight, let bias): return loops.forward(input, weight, bias)
+    case .winograd(let winograd):
+      return input.withUnsafeBufferPointer { x in
+        Tensor(unsafeUninitializedShape: geometry.outputShape) {
+          winograd.run(x.baseAddress!, into: $0.baseAddress!)
+        }
+      }
     case .tiles(let tiled):
       return input.withUnsafeBufferPointer { x in
         Tensor(unsafeUninitializedShape: geometry.outputShape) {
@@ -76,6 +91,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     switch prepared {
     case .loops(_, let weight, _): weight.shape.count * MemoryLayout<Float>.stride
     case .tiles(let tiled): tiled.weightBytes
+    case .winograd(let winograd): winograd.weightBytes
     }
   }
 }

@@ -47,7 +47,8 @@ struct TileProduct: Sendable {
     let isWhole = columns == vectors * lanes
     var tile = ConvolveTile(
       a: a, aStride: panelRows, b: b, bStride: bStride, depth: depth, c: c, cStride: cStride,
-      start: Int(ends.bias == nil ? CONVOLVE_TILE_ACCUMULATES : CONVOLVE_TILE_ROW_BIAS), bias: ends.bias ?? UnsafePointer(scratch),
+      start: Int(ends.bias == nil ? CONVOLVE_TILE_ACCUMULATES : CONVOLVE_TILE_ROW_BIAS),
+      bias: ends.bias ?? UnsafePointer(scratch),
       lower: ends.lower, upper: ends.upper)
     var row = 0
     while row < rows {
@@ -70,7 +71,8 @@ struct TileProduct: Sendable {
 
   /// A tile that reaches beyond the output, computed aside.
   private func edge(
-    _ tile: inout ConvolveTile, _ out: UnsafeMutablePointer<Float>, _ cStride: Int, _ tileRows: Int, _ rows: Int,
+    _ tile: inout ConvolveTile, _ out: UnsafeMutablePointer<Float>, _ cStride: Int, _ tileRows: Int,
+    _ rows: Int,
     _ columns: Int, _ vectors: Int, _ accumulates: Bool, _ scratch: UnsafeMutablePointer<Float>
   ) {
     let wide = vectors * shapes.lanes

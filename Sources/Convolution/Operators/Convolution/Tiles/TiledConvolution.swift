@@ -74,7 +74,8 @@ struct TiledConvolution: Sendable {
       (0..<g.groups).map { group in
         WeightPanels(rows: rows, depth: depthChannels * taps, panelRows: panelRows) { row, d in
           w[
-            group &* order.groupStep &+ row &* order.rowStep &+ d / taps &* order.channelStep &+ indices[d % taps]]
+            group &* order.groupStep &+ row &* order.rowStep &+ d / taps &* order.channelStep
+              &+ indices[d % taps]]
         }
       }
     }
@@ -148,7 +149,8 @@ struct TiledConvolution: Sendable {
         let plane = piece / chunks / runs  // sample and group
         let group = plane % groups
         let range =
-          tall * chunk / chunks * product.panelRows..<min(
+          tall * chunk / chunks
+          * product.panelRows..<min(
             rows, tall * (chunk + 1) / chunks * product.panelRows)
         weights[group].withPanels { panels in
           for block in blocks * run / runs..<blocks * (run + 1) / runs {
@@ -193,7 +195,8 @@ struct TiledConvolution: Sendable {
         product.run(
           panels + range.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
           rows: range.count, isInPlace ? x + d * sourcePlane + outputs.lowerBound : UnsafePointer(scratch),
-          bStride: isInPlace ? sourcePlane : wide, depth: rows.count, to: sums, cStride: cStride, columns: count,
+          bStride: isInPlace ? sourcePlane : wide, depth: rows.count, to: sums, cStride: cStride,
+          columns: count,
           ends, scratch: tile)
         d = rows.upperBound
       } while d < depth

@@ -70,7 +70,8 @@ struct TiledWeightGradient: Sendable {
         columns.pack(rows: taps, outputs: part, from: x, to: scratch, dStep: 1, pStep: wide)
         product.run(
           panels + range.lowerBound * outputs + p * product.panelRows, panelStep: outputs * product.panelRows,
-          rows: range.count, scratch, bStride: wide, depth: part.count, to: dw + taps.lowerBound, cStride: depth,
+          rows: range.count, scratch, bStride: wide, depth: part.count, to: dw + taps.lowerBound,
+          cStride: depth,
           columns: taps.count, .init(), scratch: scratch + block * wide)
         p = part.upperBound
       }

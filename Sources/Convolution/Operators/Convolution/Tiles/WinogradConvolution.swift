@@ -1,0 +1,281 @@
+import Microkernels
+import RealModule
+import Tensors
+
+/// A 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): tiles of 6x6 inputs are transformed, multiplied with the
+/// transformed weights (36 matrix products, in register tiles), and transformed back to 4x4 outputs. A block of tiles
+/// goes through all three before the next, so that it stays in the caches.
+struct WinogradConvolution: Sendable {
+  private let geometry: ConvolutionGeometry
+  private let product = TileProduct()
+  /// 36 matrices a group.
+  private let weights: [WeightPanels]
+  private let bias: [Float]
+  private let limits: (lower: Float, upper: Float)
+  /// The sample at each row and column of the padded plane, nil where the padding's constant stands.
+  private let rowSources: [Int?]
+  private let columnSources: [Int?]
+  private let fill: Float
+
+  /// Whether the algorithm has an answer: planes, 3x3 kernels, no stride or dilation.
+  static func accepts(_ g: ConvolutionGeometry) -> Bool {
+    g.kernel == [1, 3, 3] && g.stride == [1, 1, 1] && g.dilation == [1, 1, 1] && g.input[0] == 1
+      && g.padding[0] == Padding.Amount(0, 0)
+  }
+
+  /// - Precondition: ``accepts(_:)`` the geometry.
+  init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ epilogue: Epilogue) {
+    geometry = g
+    bias = epilogue.bias ?? [Float](repeating: 0, count: g.outChannels)
+    limits = epilogue.limits
+    fill = Float(g.mode.fillValue)
+    func sources(_ axis: Int, _ tiles: Int) -> [Int?] {
+      (0..<4 * tiles + 2).map { i in
+        let position = i - g.padding[axis].begin
+        // Beyond the padding nothing is kept of what is computed.
+        return position < g.input[axis] + g.padding[axis].end
+          ? g.mode.sourceIndex(position, count: g.input[axis]) : nil
+      }
+    }
+    rowSources = sources(1, (g.output[1] + 3) / 4)
+    columnSources = sources(2, (g.output[2] + 3) / 4)
+    let (rows, depth) = (g.outChannels / g.groups, g.inChannels / g.groups)
+    let panelRows = product.panelRows
+    weights = w.withUnsafeBufferPointer { w in
+      (0..<g.groups).flatMap { group in
+        let transformed = Self.transformed(w.baseAddress! + group * rows * depth * 9, count: rows * depth)
+        return (0..<36).map { i in
+          WeightPanels(rows: rows, depth: depth, panelRows: panelRows) { row, d in
+            transformed[i * rows * depth + row * depth + d]
+          }
+        }
+      }
+    }
+  }
+
+  /// G w G^T for `count` kernels, in float64: entry i of kernel k at `i * count + k`.
+  private static func transformed(_ w: UnsafePointer<Float>, count: Int) -> [Float] {
+    // Values of a quadratic at the points, over the products of their distances.
+    let points = [0.0, 0.5.squareRoot(), -0.5.squareRoot(), 2.0.squareRoot(), -2.0.squareRoot()]
+    let g: [[Double]] =
+      points.map { p in
+        let distance = points.reduce(1) { $1 == p ? $0 : $0 * (p - $1) }
+        return [1 / distance, p / distance, p * p / distance]
+      } + [[0, 0, 1]]
+    return [Float](unsafeUninitializedCapacity: 36 * count) { out, filled in
+      let out = out.baseAddress!
+      filled = 36 * count
+      ThreadPool.shared.parallelFor((count + 63) / 64) { piece in
+        for k in piece * 64..<min(count, piece * 64 + 64) {
+          for i in 0..<6 {
+            for j in 0..<6 {
+              var sum = 0.0
+              for r in 0..<3 {
+                for s in 0..<3 { sum += g[i][r] * g[j][s] * Double(w[9 * k + 3 * r + s]) }
+              }
+              (out + ((6 * i + j) * count + k)).initialize(to: Float(sum))
+            }
+          }
+        }
+      }
+    }
+  }
+
+  var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
+
+  private var tilesAcross: Int { (geometry.output[2] + 3) / 4 }
+  private var tiles: Int { tilesAcross * ((geometry.output[1] + 3) / 4) }
+
+  /// Tiles that go through together: the transformed block stays in the second-level cache where it can.
+  private var blockTiles: Int {
+    let channels = (geometry.inChannels + geometry.outChannels) / geometry.groups
+    return channels <= 256 ? 2 * product.shapes.lanes : product.tileColumns
+  }
+
+  /// Columns of a block's matrices, with room for a whole vector after the last tile.
+  private func stride(_ tiles: Int) -> Int {
+    let lanes = product.shapes.lanes
+    return (tiles + lanes - 1) / lanes * lanes + lanes
+  }
+
+  func workspaceCount() -> Int {
+    let g = geometry
+    let stride = stride(min(tiles, blockTiles))
+    return 36 * stride * (g.inChannels + g.outChannels) / g.groups + 6 * stripStride
+      + 4 * 4 * product.shapes.lanes + 41 * product.shapes.lanes + g.outChannels / g.groups
+      + product.panelRows
+      + product.scratchCount
+  }
+
+  /// A strip of padded rows, with room for whole vectors of tiles.
+  private var stripStride: Int { columnSources.count + 5 * product.shapes.lanes }
+
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
+    let g = geometry
+    let planes = g.batch * g.groups
+    guard planes > 0 else { return }
+    let threads = ThreadPool.shared.threadCount
+    let rows = g.outChannels / g.groups
+    var blocks = (tiles + blockTiles - 1) / blockTiles
+    if planes == 1, blocks > threads { blocks = (blocks + threads - 1) / threads * threads }
+    // Few pieces are split by output channels too, each transforming the inputs for itself.
+    let tall = (rows + product.panelRows - 1) / product.panelRows
+    let chunks =
+      planes * blocks >= threads ? 1 : min(tall, (threads + planes * blocks - 1) / (planes * blocks))
+    ThreadPool.shared.parallelFor(planes * blocks * chunks) { piece in
+      let chunk = piece % chunks
+      let block = piece / chunks % blocks
+      let plane = piece / chunks / blocks
+      let range =
+        tall * chunk / chunks * product.panelRows..<min(rows, tall * (chunk + 1) / chunks * product.panelRows)
+      self.block(
+        x, into: y, plane: plane, tiles * block / blocks..<tiles * (block + 1) / blocks, range)
+    }
+  }
+
+  /// A run of tiles in one row of them, at most a vector.
+  private func segments(_ range: Range<Int>) -> [(tile: Int, count: Int)] {
+    var segments: [(tile: Int, count: Int)] = []
+    var tile = range.lowerBound
+    while tile < range.upperBound {
+      let count = min(tilesAcross - tile % tilesAcross, range.upperBound - tile, product.shapes.lanes)
+      segments.append((tile, count))
+      tile += count
+    }
+    return segments
+  }
+
+  private func block(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, plane: Int, _ range: Range<Int>,
+    _ rows: Range<Int>
+  ) {
+    let g = geometry
+    let (depth, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
+    let columns = stride(range.count)
+    let segments = segments(range)
+    let inputPlane = g.input[1] * g.input[2]
+    let outputPlane = g.output[1] * g.output[2]
+    let firstWeights = plane % g.groups * 36
+    Scratch.withFloats(workspaceCount()) { scratch in
+      let v = scratch
+      let m = v + 36 * depth * columns
+      let strip = m + 36 * rows.count * columns
+      let aside = strip + 6 * stripStride
+      let vectors = aside + 4 * 4 * product.shapes.lanes
+      for c in 0..<depth {
+        transformInputs(
+          x + (plane * depth + c) * inputPlane, segments, range.lowerBound, v + c * columns, depth * columns,
+          strip, vectors)
+      }
+      for i in 0..<36 {
+        multiply(
+          weights[firstWeights + i], rows, v + i * depth * columns, m + i * rows.count * columns, columns,
+          range.count, vectors)
+      }
+      for (i, row) in rows.enumerated() {
+        transformOutputs(
+          m + i * columns, rows.count * columns, segments, range.lowerBound,
+          bias[plane % g.groups * outputs + row], y + (plane * outputs + row) * outputPlane, aside, vectors)
+      }
+    }
+  }
+
+  /// One channel's tiles. Whole vectors are written: what is too much is written over by the next segment.
+  private func transformInputs(
+    _ x: UnsafePointer<Float>, _ segments: [(tile: Int, count: Int)], _ first: Int,
+    _ v: UnsafeMutablePointer<Float>, _ step: Int, _ strip: UnsafeMutablePointer<Float>,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    for (tile, count) in segments {
+      let (tileRow, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
+      let columns = 4 * tileColumn..<4 * (tileColumn + count) + 2
+      for r in 0..<6 { copyRow(x, 4 * tileRow + r, columns, to: strip + r * stripStride) }
+      product.kernels.winogradInput(
+        strip, rowStride: stripStride, v + (tile - first), step: step, scratch: scratch)
+    }
+  }
+
+  /// A part of one row of the padded plane.
+  @inline(__always)
+  private func copyRow(
+    _ x: UnsafePointer<Float>, _ row: Int, _ columns: Range<Int>, to out: UnsafeMutablePointer<Float>
+  ) {
+    guard let source = rowSources[row] else {
+      out.update(repeating: fill, count: columns.count)
+      return
+    }
+    let samples = x + source * geometry.input[2]
+    // The padded columns whose samples lie in the input, in order.
+    let begin = geometry.padding[2].begin
+    let inside = columns.clamped(
+      to: min(begin, columnSources.count)..<min(begin + geometry.input[2], columnSources.count))
+    if inside.isEmpty {
+      for (i, column) in columns.enumerated() { out[i] = columnSources[column].map { samples[$0] } ?? fill }
+      return
+    }
+    for column in columns.lowerBound..<inside.lowerBound {
+      out[column - columns.lowerBound] = columnSources[column].map { samples[$0] } ?? fill
+    }
+    (out + (inside.lowerBound - columns.lowerBound)).update(
+      from: samples + (inside.lowerBound - begin), count: inside.count)
+    for column in inside.upperBound..<columns.upperBound {
+      out[column - columns.lowerBound] = columnSources[column].map { samples[$0] } ?? fill
+    }
+  }
+
+  /// One of the 36 products.
+  private func multiply(
+    _ weights: WeightPanels, _ rows: Range<Int>, _ v: UnsafePointer<Float>, _ m: UnsafeMutablePointer<Float>,
+    _ columns: Int, _ tiles: Int, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let lanes = product.shapes.lanes
+    let whole = (tiles + lanes - 1) / lanes * lanes
+    // What every first sum starts from: one zero a row of the output's panels.
+    scratch.update(repeating: 0, count: rows.count + product.panelRows)
+    let zeros = UnsafePointer(scratch)
+    weights.withPanels { panels in
+      var start = 0
+      while start < whole {
+        let count = min(product.tileColumns, whole - start)
+        var d = 0
+        while d < weights.depth {
+          let depth = min(2 * TileProduct.depthBlock, weights.depth - d)
+          var ends = TileProduct.Ends()
+          if d == 0 { ends.bias = zeros }
+          product.run(
+            panels + rows.lowerBound * weights.depth + d * product.panelRows,
+            panelStep: weights.depth * product.panelRows, rows: rows.count, v + d * columns + start,
+            bStride: columns, depth: depth, to: m + start, cStride: columns, columns: count, ends,
+            scratch: scratch + rows.count + product.panelRows)
+          d += depth
+        }
+        start += count
+      }
+    }
+  }
+
+  /// One output channel's tiles.
+  private func transformOutputs(
+    _ m: UnsafePointer<Float>, _ step: Int, _ segments: [(tile: Int, count: Int)], _ first: Int,
+    _ bias: Float,
+    _ y: UnsafeMutablePointer<Float>, _ aside: UnsafeMutablePointer<Float>,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let (height, width) = (geometry.output[1], geometry.output[2])
+    let wide = 4 * product.shapes.lanes
+    for (tile, count) in segments {
+      let (tileRow, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
+      let (top, left) = (4 * tileRow, 4 * tileColumn)
+      let isWhole = top + 4 <= height && left + wide <= width && count == product.shapes.lanes
+      let (out, outStride) = isWhole ? (y + top * width + left, width) : (aside, wide)
+      product.kernels.winogradOutput(
+        m + (tile - first), step: step, bias: bias, lower: limits.lower, upper: limits.upper, out,
+        outStride: outStride, scratch: scratch)
+      if isWhole { continue }
+      let columns = min(4 * count, width - left)
+      for r in 0..<min(4, height - top) {
+        (y + ((top + r) * width + left)).update(from: aside + r * wide, count: columns)
+      }
+    }
+  }
+}

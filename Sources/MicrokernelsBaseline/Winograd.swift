@@ -1,0 +1,182 @@
+import CIntrinsics
+
+// Winograd's minimal filtering F(4x4, 3x3): 36 products a tile of 4x4 outputs instead of 144, in the points
+// 0, +-1/sqrt 2, +-sqrt 2 and infinity, whose rounding error is half that of the usual 0, +-1, +-2. The lanes of a
+// vector are tiles side by side in a row of an NCHW plane, so that nothing but the tiles' phases is rearranged.
+//
+// A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks" (2016); points by measurement.
+
+@inline(__always)
+func even(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_even_f32x16(a, b)
+  #elseif AVX2
+    return convolve_even_f32x8(a, b)
+  #else
+    return convolve_even_f32x4(a, b)
+  #endif
+}
+
+@inline(__always)
+func odd(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_odd_f32x16(a, b)
+  #elseif AVX2
+    return convolve_odd_f32x8(a, b)
+  #else
+    return convolve_odd_f32x4(a, b)
+  #endif
+}
+
+/// The first halves of two vectors, lane by lane in turn.
+@inline(__always)
+func interleaveLow(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_low_f32x16(a, b)
+  #elseif AVX2
+    return convolve_low_f32x8(a, b)
+  #else
+    return convolve_low_f32x4(a, b)
+  #endif
+}
+
+/// The second halves of two vectors, lane by lane in turn.
+@inline(__always)
+func interleaveHigh(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_high_f32x16(a, b)
+  #elseif AVX2
+    return convolve_high_f32x8(a, b)
+  #else
+    return convolve_high_f32x4(a, b)
+  #endif
+}
+
+/// Every lane's right neighbour; `b`'s first at the end.
+@inline(__always)
+func next(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_next_f32x16(a, b)
+  #elseif AVX2
+    return convolve_next_f32x8(a, b)
+  #else
+    return convolve_next_f32x4(a, b)
+  #endif
+}
+
+@inline(__always) var rootHalf: Float { 0.707_106_77 }
+@inline(__always) var rootTwo: Float { 1.414_213_5 }
+
+/// B^T d: six inputs to six, stored `step` apart.
+@inline(__always)
+func transformInput(
+  _ d0: Vector, _ d1: Vector, _ d2: Vector, _ d3: Vector, _ d4: Vector, _ d5: Vector,
+  _ out: UnsafeMutablePointer<Float>, _ step: Int
+) {
+  let (half, two, fiveHalves) = (Vector(repeating: -0.5), Vector(repeating: -2), Vector(repeating: -2.5))
+  let even1 = multiplyAdd(d4, d2, two)
+  let odd1 = multiplyAdd(d3, d1, two)
+  let even2 = multiplyAdd(d4, d2, half)
+  let odd2 = multiplyAdd(d3, d1, half)
+  let (a, b) = (Vector(repeating: rootHalf), Vector(repeating: rootTwo))
+  store(multiplyAdd(d0 + d4, d2, fiveHalves), out)
+  store(multiplyAdd(even1, odd1, a), out + step)
+  store(multiplyAdd(even1, odd1, -a), out + 2 &* step)
+  store(multiplyAdd(even2, odd2, b), out + 3 &* step)
+  store(multiplyAdd(even2, odd2, -b), out + 4 &* step)
+  store(multiplyAdd(d1 + d5, d3, fiveHalves), out + 5 &* step)
+}
+
+/// The 36 transformed inputs of one vector of tiles side by side.
+/// - Parameters:
+///   - rows: the first of six rows; tile t reads columns 4t to 4t + 5.
+///   - out: entry (i, j) is stored at `out + (6 * i + j) * step`.
+///   - scratch: room for 36 vectors.
+@inline(never)
+public func winogradInput(
+  _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
+  scratch: UnsafeMutablePointer<Float>
+) {
+  var r = 0
+  while r < 6 {
+    let row = rows + r &* rowStride
+    let (v0, v1) = (load(row), load(row + lanes))
+    let (v2, v3) = (load(row + 2 &* lanes), load(row + 3 &* lanes))
+    let v4 = load(row + 4 &* lanes)
+    let (e01, o01, e23, o23) = (even(v0, v1), odd(v0, v1), even(v2, v3), odd(v2, v3))
+    let (p0, p1, p2, p3) = (even(e01, e23), even(o01, o23), odd(e01, e23), odd(o01, o23))
+    let p4 = next(p0, v4)
+    let p5 = next(p1, next(v4, v4))
+    transformInput(p0, p1, p2, p3, p4, p5, scratch + 6 &* lanes &* r, lanes)
+    r = r &+ 1
+  }
+  var c = 0
+  while c < 6 {
+    let column = scratch + c &* lanes
+    let six = 6 &* lanes
+    transformInput(
+      load(column), load(column + six), load(column + 2 &* six), load(column + 3 &* six),
+      load(column + 4 &* six), load(column + 5 &* six), out + c &* step, 6 &* step)
+    c = c &+ 1
+  }
+}
+
+/// A^T m: six products to four outputs.
+@inline(__always)
+func transformOutput(
+  _ m0: Vector, _ m1: Vector, _ m2: Vector, _ m3: Vector, _ m4: Vector, _ m5: Vector
+) -> (Vector, Vector, Vector, Vector) {
+  let (sum1, difference1, sum2, difference2) = (m1 + m2, m1 - m2, m3 + m4, m3 - m4)
+  let (a, b) = (Vector(repeating: rootHalf), Vector(repeating: rootTwo))
+  return (
+    m0 + sum1 + sum2, multiplyAdd(difference1 * a, difference2, b),
+    multiplyAdd(sum1 * Vector(repeating: 0.5), sum2, Vector(repeating: 2)),
+    multiplyAdd(
+      multiplyAdd(m5, difference1, a * Vector(repeating: 0.5)), difference2, b * Vector(repeating: 2))
+  )
+}
+
+/// The 4x4 outputs of one vector of tiles side by side.
+/// - Parameters:
+///   - m: entry (i, j) of the products is at `m + (6 * i + j) * step`.
+///   - out: four rows of four vectors; tile t writes columns 4t to 4t + 3.
+///   - scratch: room for 24 vectors.
+@inline(never)
+public func winogradOutput(
+  _ m: UnsafePointer<Float>, step: Int, bias: Float, lower: Float, upper: Float,
+  _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
+) {
+  var c = 0
+  while c < 6 {
+    let column = m + c &* step
+    let six = 6 &* step
+    let (y0, y1, y2, y3) = transformOutput(
+      load(column), load(column + six), load(column + 2 &* six), load(column + 3 &* six),
+      load(column + 4 &* six), load(column + 5 &* six))
+    store(y0, scratch + c &* lanes)
+    store(y1, scratch + (6 &+ c) &* lanes)
+    store(y2, scratch + (12 &+ c) &* lanes)
+    store(y3, scratch + (18 &+ c) &* lanes)
+    c = c &+ 1
+  }
+  let (start, low, high) = (Vector(repeating: bias), Vector(repeating: lower), Vector(repeating: upper))
+  var r = 0
+  while r < 4 {
+    let row = scratch + 6 &* lanes &* r
+    let (y0, y1, y2, y3) = transformOutput(
+      load(row), load(row + lanes), load(row + 2 &* lanes), load(row + 3 &* lanes), load(row + 4 &* lanes),
+      load(row + 5 &* lanes))
+    let z0 = minimum(high, maximum(low, y0 + start))
+    let z1 = minimum(high, maximum(low, y1 + start))
+    let z2 = minimum(high, maximum(low, y2 + start))
+    let z3 = minimum(high, maximum(low, y3 + start))
+    let (a, b) = (interleaveLow(z0, z2), interleaveLow(z1, z3))
+    let (c, d) = (interleaveHigh(z0, z2), interleaveHigh(z1, z3))
+    let target = out + r &* outStride
+    store(interleaveLow(a, b), target)
+    store(interleaveHigh(a, b), target + lanes)
+    store(interleaveLow(c, d), target + 2 &* lanes)
+    store(interleaveHigh(c, d), target + 3 &* lanes)
+    r = r &+ 1
+  }
+}

@@ -1,0 +1,82 @@
+import Convolution
+import Tensors
+import Testing
+
+/// Every algorithm, by force, against the plain loops in float64.
+@Suite struct ConvolutionPlanTests {
+  /// A problem that the algorithm has an answer to.
+  private static func problem(
+    _ algorithm: ConvolutionPlan.Algorithm, _ g: inout SeededGenerator
+  ) throws -> (x: Tensor<Float>, w: Tensor<Float>, bias: Tensor<Float>, geometry: ConvolutionGeometry)? {
+    let rank = algorithm == .winograd ? 2 : Int.random(in: 1...3, using: &g)
+    let groups = [1, 1, 2, 3].randomElement(using: &g)!
+    let (c, k) = (groups * Int.random(in: 1...20, using: &g), groups * Int.random(in: 1...30, using: &g))
+    let largest = [300, 40, 9][rank - 1]
+    let sizes = (0..<rank).map { _ in Int.random(in: 1...largest, using: &g) }
+    let modes: [PaddingMode] = [.zeros, .constant(2), .reflect, .symmetric, .replicate, .circular]
+    var options = ConvolutionGeometry.Options(
+      padding: Padding(
+        .explicit(
+          (0..<rank).map { _ in .init(Int.random(in: 0...3, using: &g), Int.random(in: 0...3, using: &g)) }),
+        mode: modes.randomElement(using: &g)!), groups: groups)
+    var kernel = [3, 3]
+    if algorithm != .winograd {
+      kernel = (0..<rank).map { _ in Int.random(in: 1...4, using: &g) }
+      options.stride = (0..<rank).map { _ in Int.random(in: 1...3, using: &g) }
+      options.dilation = (0..<rank).map { _ in Int.random(in: 1...2, using: &g) }
+    }
+    let x = Tensor<Float>.randomNormal(
+      shape: Shape([Int.random(in: 0...2, using: &g), c] + sizes), using: &g)
+    let w = Tensor<Float>.randomNormal(shape: Shape([k, c / groups] + kernel), using: &g)
+    guard let geometry = try? ConvolutionGeometry(input: x.shape, weight: w.shape, options) else {
+      return nil
+    }
+    return (x, w, .randomNormal(shape: [k], using: &g), geometry)
+  }
+
+  private static func double(_ t: Tensor<Float>) -> Tensor<Double> {
+    Tensor(t.scalars.map(Double.init), shape: t.shape)
+  }
+
+  private static func options(_ g: ConvolutionGeometry) -> ConvolutionGeometry.Options {
+    .init(
+      stride: Array(g.stride.suffix(g.rank)),
+      padding: Padding(.explicit(Array(g.padding.suffix(g.rank))), mode: g.mode),
+      dilation: Array(g.dilation.suffix(g.rank)), groups: g.groups)
+  }
+
+  /// An output is a sum of n products of normal numbers, of deviation sqrt(n), rounded n times to 2^-24 of at most
+  /// about that: direct summation stays below 8 * 2^-24 * sqrt(n) * sqrt(n). Winograd's transforms multiply rounding
+  /// by some units: 5 times as much is allowed.
+  @Test(arguments: ConvolutionPlan.Algorithm.allCases)
+  func everyAlgorithmIsTheDefinition(algorithm: ConvolutionPlan.Algorithm) throws {
+    var g = SeededGenerator(seed: 7)
+    var count = 0
+    while count < 120 {
+      guard let (x, w, bias, geometry) = try Self.problem(algorithm, &g) else { continue }
+      count += 1
+      let plan = try ConvolutionPlan(geometry, weight: w, bias: bias, algorithm: algorithm)
+      let y = try plan(x)
+      let reference = try conv(
+        Self.double(x), weight: Self.double(w), bias: Self.double(bias), Self.options(geometry))
+      #expect(y.shape == reference.shape)
+      let products = Double(w.shape.dimensions[1...].reduce(1, *)) + 1
+      let magnitude = products.squareRoot() * (geometry.mode == .constant(2) ? 3 : 1)
+      let bound = 8 * 0x1p-24 * products.squareRoot() * magnitude * (algorithm == .winograd ? 5 : 1)
+      let worst = zip(y.scalars, reference.scalars).reduce(0) { max($0, abs(Double($1.0) - $1.1)) }
+      #expect(worst <= bound, "\(geometry): \(worst) > \(bound)")
+    }
+  }
+
+  @Test func whatDoesNotFitIsNamed() throws {
+    let geometry = try ConvolutionGeometry(input: [1, 4, 6, 6], weight: [8, 4, 5, 5], .init())
+    let w = Tensor<Float>(zeros: [8, 4, 5, 5])
+    #expect(throws: GeometryError.self) { try ConvolutionPlan(geometry, weight: w, algorithm: .winograd) }
+    #expect(throws: GeometryError.self) {
+      try ConvolutionPlan(geometry, weight: Tensor(zeros: [8, 4, 5, 4]))
+    }
+    #expect(throws: GeometryError.self) {
+      try ConvolutionPlan(geometry, weight: w)(Tensor(zeros: [1, 4, 6, 5]))
+    }
+  }
+}
