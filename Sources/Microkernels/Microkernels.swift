@@ -243,6 +243,35 @@ public struct Microkernels: Sendable {
     }
   }
 
+  /// Panels of a convolution's columns; see `Columns.swift` of the ISA targets.
+  public func packColumns(
+    _ runs: UnsafePointer<ConvolveRun>, _ starts: UnsafePointer<Int32>, taps: Int, firstTap: Int, depth: Int,
+    _ planes: UnsafePointer<Float>, planeStride: Int, step: Int, fill: Float,
+    _ panel: UnsafeMutablePointer<Float>, rowStride: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.packColumns(
+          runs, starts, taps: taps, firstTap: firstTap, depth: depth, planes, planeStride: planeStride,
+          step: step, fill: fill, panel, rowStride: rowStride)
+      case .avx2:
+        MicrokernelsAVX2.packColumns(
+          runs, starts, taps: taps, firstTap: firstTap, depth: depth, planes, planeStride: planeStride,
+          step: step, fill: fill, panel, rowStride: rowStride)
+      case .baseline:
+        MicrokernelsBaseline.packColumns(
+          runs, starts, taps: taps, firstTap: firstTap, depth: depth, planes, planeStride: planeStride,
+          step: step, fill: fill, panel, rowStride: rowStride)
+    #else
+      default:
+        MicrokernelsBaseline.packColumns(
+          runs, starts, taps: taps, firstTap: firstTap, depth: depth, planes, planeStride: planeStride,
+          step: step, fill: fill, panel, rowStride: rowStride)
+    #endif
+    }
+  }
+
   /// The 36 transformed inputs of one vector of Winograd tiles; see `Winograd.swift` of the ISA targets.
   public func winogradInput(
     _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,

@@ -14,9 +14,13 @@ final class AlignedStorage: @unchecked Sendable {
   let base: UnsafeMutableRawPointer
   let capacity: Int
 
-  /// Uninitialised storage of at least `byteCount` bytes, and never fewer than 64.
+  /// Bytes after the last one that may be read, so that vectors need not stop at the end.
+  private static let slack = 512
+
+  /// Uninitialised storage of at least `byteCount` bytes, and some more that can be read.
   init(byteCount: Int) {
-    let wanted = max(64, byteCount)
+    let (wanted, tooMany) = byteCount.addingReportingOverflow(Self.slack)
+    precondition(!tooMany, "storage of \(byteCount) bytes cannot be addressed")
     if let (base, capacity) = RecycledBlocks.shared.take(atLeast: wanted) {
       self.base = base
       self.capacity = capacity

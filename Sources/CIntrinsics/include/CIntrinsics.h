@@ -51,6 +51,14 @@ typedef struct {
   float upper;
 } ConvolveTile;
 
+/// Samples that are copied together into a row of a panel: from `source` in a plane, or a constant where that is
+/// negative, to `target` in the row.
+typedef struct {
+  int32_t target;
+  int32_t source;
+  int32_t count;
+} ConvolveRun;
+
 #define CONVOLVE_TILE_ACCUMULATES 0
 #define CONVOLVE_TILE_ROW_BIAS 1
 #define CONVOLVE_TILE_COLUMN_BIAS 2

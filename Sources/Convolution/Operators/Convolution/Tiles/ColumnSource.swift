@@ -1,3 +1,5 @@
+import CIntrinsics
+import Microkernels
 import Tensors
 
 /// The matrix of a convolution's columns, whose parts are copied together when they are needed, and which is
@@ -61,52 +63,96 @@ struct ColumnSource: Sendable {
     return runs
   }
 
-  /// Copies the entries of `rows` by `outputs` to `panel[(d - first row) * dStep + (p - first output) * pStep]`.
-  /// - Parameter source: channel 0 of the planes that are read.
-  func pack(
-    rows: Range<Int>, outputs: Range<Int>, from source: UnsafePointer<Float>,
-    to panel: UnsafeMutablePointer<Float>, dStep: Int, pStep: Int
-  ) {
-    let runs = runs(outputs)
-    let (heights, widths) = (heightAxis.taps.count, widthAxis.taps.count)
-    for run in runs {
-      for d in rows {
-        let (channel, tap) = d.quotientAndRemainder(dividingBy: taps)
-        let (rowTap, tapX) = tap.quotientAndRemainder(dividingBy: widths)
-        let (tapZ, tapY) = rowTap.quotientAndRemainder(dividingBy: heights)
-        let out = panel + (d - rows.lowerBound) * dStep + run.start * pStep
-        guard let z = depthAxis.source(run.z, tap: tapZ), let y = heightAxis.source(run.y, tap: tapY) else {
-          for i in 0..<run.columns.count { out[i &* pStep] = fill }
-          continue
-        }
-        let row = source + channel * sourcePlane + (z * sourceHeight + y) * sourceWidth
-        copy(row, widthAxis.taps[tapX], run.columns, to: out, pStep)
-      }
-    }
+  /// The runs of every tap for one block of outputs: those of tap t are `runs[starts[t] ..< starts[t + 1]]`.
+  struct BlockRuns: Sendable {
+    var runs: [ConvolveRun] = []
+    var starts: [Int32] = [0]
   }
 
-  @inline(__always)
-  private func copy(
-    _ row: UnsafePointer<Float>, _ tap: AxisTaps.Tap, _ columns: Range<Int>,
-    to out: UnsafeMutablePointer<Float>, _ step: Int
-  ) {
-    let inside = columns.clamped(to: tap.inside)
-    let (first, stride) = (columns.lowerBound, widthAxis.stride)
-    if inside.count < columns.count {
-      for x in columns where !tap.inside.contains(x) {
-        let place = x < tap.inside.lowerBound ? x : x - tap.inside.count
-        out[(x - first) &* step] = tap.outside[place].source.map { row[$0] } ?? fill
+  /// How the columns of some outputs are copied together: the same for every channel.
+  func blockRuns(_ outputs: Range<Int>) -> BlockRuns {
+    let rows = runs(outputs)
+    var result = BlockRuns()
+    for tapZ in depthAxis.taps.indices {
+      for tapY in heightAxis.taps.indices {
+        for tap in widthAxis.taps {
+          for run in rows {
+            guard let z = depthAxis.source(run.z, tap: tapZ), let y = heightAxis.source(run.y, tap: tapY)
+            else {
+              result.add(run.start, nil, run.columns.count)
+              continue
+            }
+            let row = (z * sourceHeight + y) * sourceWidth
+            let inside = run.columns.clamped(to: tap.inside)
+            func addOutside(_ columns: Range<Int>) {
+              for x in columns {
+                let place = x < tap.inside.lowerBound ? x : x - tap.inside.count
+                let sample = tap.outside[place].source
+                result.add(run.start + x - run.columns.lowerBound, sample.map { row + $0 }, 1)
+              }
+            }
+            addOutside(run.columns.lowerBound..<(inside.isEmpty ? run.columns.upperBound : inside.lowerBound))
+            if inside.isEmpty { continue }
+            result.add(
+              run.start + inside.lowerBound - run.columns.lowerBound,
+              row + inside.lowerBound * widthAxis.stride + tap.offset, inside.count)
+            addOutside(inside.upperBound..<run.columns.upperBound)
+          }
+          result.starts.append(Int32(result.runs.count))
+        }
       }
     }
-    if inside.isEmpty { return }
-    let from = row + inside.lowerBound &* stride + tap.offset
-    let to = out + (inside.lowerBound - first) &* step
-    if step == 1, stride == 1 {
-      to.update(from: from, count: inside.count)
-    } else if step == 1 {
-      for i in 0..<inside.count { to[i] = from[i &* stride] }
-    } else {
-      for i in 0..<inside.count { to[i &* step] = from[i &* stride] }
+    return result
+  }
+
+  /// Copies the entries of `rows` by a block's outputs to `panel[(d - first row) * rowStride + p]`, in whole vectors.
+  /// - Parameter source: channel 0 of the planes that are read.
+  func pack(
+    _ kernels: Microkernels, _ block: BlockRuns, rows: Range<Int>, from source: UnsafePointer<Float>,
+    to panel: UnsafeMutablePointer<Float>, rowStride: Int
+  ) {
+    if rows.isEmpty { return }
+    kernels.packColumns(
+      block.runs, block.starts, taps: taps, firstTap: rows.lowerBound % taps, depth: rows.count,
+      source + rows.lowerBound / taps * sourcePlane, planeStride: sourcePlane, step: widthAxis.stride, fill: fill,
+      panel, rowStride: rowStride)
+  }
+
+  /// Copies the entries of `rows` by `outputs` to `panel[(p - first output) * pStep + d - first row]`, transposed.
+  /// - Parameter source: channel 0 of the planes that are read.
+  func packTransposed(
+    rows: Range<Int>, outputs: Range<Int>, from source: UnsafePointer<Float>,
+    to panel: UnsafeMutablePointer<Float>, pStep: Int
+  ) {
+    let block = blockRuns(outputs)
+    let stride = widthAxis.stride
+    var (channel, tap) = rows.lowerBound.quotientAndRemainder(dividingBy: taps)
+    for d in rows {
+      let (plane, out) = (source + channel * sourcePlane, panel + (d - rows.lowerBound))
+      for run in block.runs[Int(block.starts[tap])..<Int(block.starts[tap + 1])] {
+        let target = out + Int(run.target) * pStep
+        if run.source < 0 {
+          for n in 0..<Int(run.count) { target[n &* pStep] = fill }
+        } else {
+          let from = plane + Int(run.source)
+          for n in 0..<Int(run.count) { target[n &* pStep] = from[n &* stride] }
+        }
+      }
+      tap += 1
+      if tap == taps { (channel, tap) = (channel + 1, 0) }
     }
+  }
+}
+
+extension ColumnSource.BlockRuns {
+  /// Adds a run, to the one before where both are constants.
+  fileprivate mutating func add(_ target: Int, _ source: Int?, _ count: Int) {
+    if source == nil, runs.count > Int(starts[starts.count - 1]), let last = runs.last, last.source < 0,
+      Int(last.target + last.count) == target
+    {
+      runs[runs.count - 1].count += Int32(count)
+      return
+    }
+    runs.append(ConvolveRun(target: Int32(target), source: source.map(Int32.init) ?? -1, count: Int32(count)))
   }
 }

@@ -19,6 +19,8 @@ struct TiledConvolution: Sendable {
   private let sourcePlane: Int
   private let targetPlane: Int
   private let target: Target
+  /// Of each block of a tile's columns.
+  private let blocks: [ColumnSource.BlockRuns]
   /// Columns of a 1x1 kernel are the input's own rows.
   private let readsInPlace: Bool
 
@@ -61,6 +63,10 @@ struct TiledConvolution: Sendable {
     targetPlane = sizes.reduce(1, *)
     target = Target(sizes: sizes, phase: phase, stride: stride, grid: columns.grid)
     readsInPlace = columns.isIdentity && target.isDense
+    let (columns, wide) = (columns, product.tileColumns)
+    blocks = (0..<(columns.outputs + wide - 1) / wide).map {
+      columns.blockRuns($0 * wide..<min(columns.outputs, ($0 + 1) * wide))
+    }
     limits = epilogue.limits
     let panelRows = product.panelRows
     let filled = (rows + panelRows - 1) / panelRows * panelRows
@@ -120,16 +126,9 @@ struct TiledConvolution: Sendable {
   /// Bytes of packed weights.
   var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
 
-  /// Bytes of working memory for each thread.
-  var workspaceBytes: Int {
-    (TileProduct.depthBlock * product.tileColumns + product.scratchCount
-      + (target.isDense ? 0 : rows * product.tileColumns)) * MemoryLayout<Float>.stride
-  }
-
   func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
     guard batch > 0, columns.outputs > 0 else { return }
-    let wide = product.tileColumns
-    let blocks = (columns.outputs + wide - 1) / wide
+    let blocks = blocks.count
     let threads = ThreadPool.shared.threadCount
     // Weights are read once for a run of blocks, so runs are long, but as even as the threads need them.
     let planes = batch * groups
@@ -153,58 +152,78 @@ struct TiledConvolution: Sendable {
           * product.panelRows..<min(
             rows, tall * (chunk + 1) / chunks * product.panelRows)
         weights[group].withPanels { panels in
-          for block in blocks * run / runs..<blocks * (run + 1) / runs {
-            let outputs = block * wide..<min(columns.outputs, (block + 1) * wide)
-            self.block(
-              x + plane * depthChannels * sourcePlane, panels, range, outputs, bias + group * filled,
-              into: y + plane * rows * targetPlane)
-          }
+          self.blocks(
+            blocks * run / runs..<blocks * (run + 1) / runs, x + plane * depthChannels * sourcePlane, panels, range,
+            bias + group * filled, into: y + plane * rows * targetPlane)
         }
       }
     }
   }
 
-  /// One tile's columns of outputs, for a range of rows.
-  private func block(
-    _ x: UnsafePointer<Float>, _ panels: UnsafePointer<Float>, _ range: Range<Int>, _ outputs: Range<Int>,
+  /// A run of blocks of outputs, for a range of rows. A part of the depth of all weights is read for one block after
+  /// another, so that it comes from the second-level cache.
+  private func blocks(
+    _ run: Range<Int>, _ x: UnsafePointer<Float>, _ panels: UnsafePointer<Float>, _ range: Range<Int>,
     _ bias: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) {
     let depth = depthChannels * columns.taps
-    let lanes = product.shapes.lanes
-    let count = outputs.count
-    let wide = (count + lanes - 1) / lanes * lanes
-    let isInPlace = readsInPlace && wide == count
-    let isDense = target.isDense
+    let (lanes, widest) = (product.shapes.lanes, product.tileColumns)
     let step = min(depth, TileProduct.depthBlock)
-    let aside = isDense ? 0 : range.count * count
-    Scratch.withFloats(step * wide + product.scratchCount + aside) { scratch in
-      let tile = scratch + step * wide
-      // A strided target is summed aside and spread at the end.
-      let sums =
-        isDense ? y + range.lowerBound * targetPlane + outputs.lowerBound : tile + product.scratchCount
-      let cStride = isDense ? targetPlane : count
+    // Sums that cannot be stored in whole vectors where they belong are kept aside to the end.
+    let asideStep = range.count * widest
+    let isAside = run.map { !target.isDense || self.outputs($0).count % lanes != 0 }
+    let panelCount = step * widest + lanes  // a last run's vector may reach beyond the panel
+    Scratch.withFloats(panelCount + product.scratchCount + isAside.count { $0 } * asideStep) { scratch in
+      let tile = scratch + panelCount
       var d = 0
       repeat {
         let rows = d..<min(depth, d + step)
-        if !isInPlace {
-          columns.pack(rows: rows, outputs: outputs, from: x, to: scratch, dStep: wide, pStep: 1)
-        }
         var ends = TileProduct.Ends()
         if d == 0 { ends.bias = bias + range.lowerBound }
         if rows.upperBound == depth { (ends.lower, ends.upper) = limits }
-        product.run(
-          panels + range.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
-          rows: range.count, isInPlace ? x + d * sourcePlane + outputs.lowerBound : UnsafePointer(scratch),
-          bStride: isInPlace ? sourcePlane : wide, depth: rows.count, to: sums, cStride: cStride,
-          columns: count,
-          ends, scratch: tile)
+        var aside = tile + product.scratchCount
+        for (i, block) in run.enumerated() {
+          let outputs = self.outputs(block)
+          let wide = (outputs.count + lanes - 1) / lanes * lanes
+          let isInPlace = readsInPlace && !isAside[i]
+          if !isInPlace {
+            columns.pack(product.kernels, blocks[block], rows: rows, from: x, to: scratch, rowStride: wide)
+          }
+          product.run(
+            panels + range.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
+            rows: range.count, isInPlace ? x + d * sourcePlane + outputs.lowerBound : UnsafePointer(scratch),
+            bStride: isInPlace ? sourcePlane : wide, depth: rows.count,
+            to: isAside[i] ? aside : y + range.lowerBound * targetPlane + outputs.lowerBound,
+            cStride: isAside[i] ? wide : targetPlane, columns: wide, ends, scratch: tile)
+          if isAside[i] {
+            if rows.upperBound == depth { spread(aside, wide, range, outputs, into: y) }
+            aside += asideStep
+          }
+        }
         d = rows.upperBound
       } while d < depth
-      if isDense { return }
-      for p in 0..<count {
-        let place = target.place(outputs.lowerBound + p)
-        for (i, row) in range.enumerated() { y[row * targetPlane + place] = sums[i * cStride + p] }
+    }
+  }
+
+  /// The outputs of a block.
+  private func outputs(_ block: Int) -> Range<Int> {
+    block * product.tileColumns..<min(columns.outputs, (block + 1) * product.tileColumns)
+  }
+
+  /// Stores sums that were kept aside.
+  private func spread(
+    _ sums: UnsafePointer<Float>, _ step: Int, _ range: Range<Int>, _ outputs: Range<Int>,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    if target.isDense {
+      for (i, row) in range.enumerated() {
+        (y + (row * targetPlane + outputs.lowerBound)).update(from: sums + i * step, count: outputs.count)
       }
+      return
+    }
+    for (p, output) in outputs.enumerated() {
+      let place = target.place(output)
+      for (i, row) in range.enumerated() { y[row * targetPlane + place] = sums[i * step + p] }
     }
   }
 }

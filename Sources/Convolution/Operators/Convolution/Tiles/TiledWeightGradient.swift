@@ -67,7 +67,7 @@ struct TiledWeightGradient: Sendable {
       var p = 0
       while p < outputs {
         let part = p..<min(outputs, p + block)
-        columns.pack(rows: taps, outputs: part, from: x, to: scratch, dStep: 1, pStep: wide)
+        columns.packTransposed(rows: taps, outputs: part, from: x, to: scratch, pStep: wide)
         product.run(
           panels + range.lowerBound * outputs + p * product.panelRows, panelStep: outputs * product.panelRows,
           rows: range.count, scratch, bStride: wide, depth: part.count, to: dw + taps.lowerBound,
