@@ -212,13 +212,14 @@ public struct Microkernels: Sendable {
       case .avx512:
         return TileShapes(
           lanes: MicrokernelsAVX512.vectorLanes(), vectors: MicrokernelsAVX512.multiplyTileVectors(),
-          accumulators: MicrokernelsAVX512.multiplyTileAccumulators(),
-          pixels: MicrokernelsAVX512.multiplyTilePixels())
+          panelRows: MicrokernelsAVX512.multiplyTileAccumulators(),
+          rows: MicrokernelsAVX512.multiplyTileRows(vectors:))
       case .avx2:
         return TileShapes(
           lanes: MicrokernelsAVX2.vectorLanes(), vectors: MicrokernelsAVX2.multiplyTileVectors(),
-          accumulators: MicrokernelsAVX2.multiplyTileAccumulators(),
-          pixels: MicrokernelsAVX2.multiplyTilePixels())
+          panelRows: MicrokernelsAVX2.multiplyTileAccumulators(),
+          rows: MicrokernelsAVX2.multiplyTileRows(vectors:)
+        )
       case .baseline: break
     #else
       default: break
@@ -226,11 +227,11 @@ public struct Microkernels: Sendable {
     }
     return TileShapes(
       lanes: MicrokernelsBaseline.vectorLanes(), vectors: MicrokernelsBaseline.multiplyTileVectors(),
-      accumulators: MicrokernelsBaseline.multiplyTileAccumulators(),
-      pixels: MicrokernelsBaseline.multiplyTilePixels())
+      panelRows: MicrokernelsBaseline.multiplyTileAccumulators(),
+      rows: MicrokernelsBaseline.multiplyTileRows(vectors:))
   }
 
-  /// One matrix tile of `accumulators / vectors` rows, or of up to `pixels` rows of the most vectors.
+  /// One matrix tile of ``TileShapes/rows`` rows, or of fewer for the most vectors.
   public func multiplyTile(_ tile: UnsafePointer<ConvolveTile>, rows: Int, vectors: Int) {
     switch instructionSet {
     #if arch(x86_64)
@@ -294,24 +295,24 @@ public struct Microkernels: Sendable {
 
   /// The 4x4 outputs of one vector of Winograd tiles.
   public func winogradOutput(
-    _ m: UnsafePointer<Float>, step: Int, bias: Float, lower: Float, upper: Float,
+    _ m: UnsafePointer<Float>, step: Int, bias: Float,
     _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
   ) {
     switch instructionSet {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradOutput(
-          m, step: step, bias: bias, lower: lower, upper: upper, out, outStride: outStride, scratch: scratch)
+          m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradOutput(
-          m, step: step, bias: bias, lower: lower, upper: upper, out, outStride: outStride, scratch: scratch)
+          m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradOutput(
-          m, step: step, bias: bias, lower: lower, upper: upper, out, outStride: outStride, scratch: scratch)
+          m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradOutput(
-          m, step: step, bias: bias, lower: lower, upper: upper, out, outStride: outStride, scratch: scratch)
+          m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
     #endif
     }
   }
@@ -346,8 +347,13 @@ public struct TileShapes: Sendable, Hashable {
   public let lanes: Int
   /// The most vectors in a row of a tile.
   public let vectors: Int
-  /// Vectors in a full tile.
-  public let accumulators: Int
-  /// The most rows of the widest tiles.
-  public let pixels: Int
+  /// Rows of a panel of weights, which the rows of every tile divide.
+  public let panelRows: Int
+  /// Rows of a full tile of 1, 2 and so on vectors.
+  public let rows: [Int]
+
+  init(lanes: Int, vectors: Int, panelRows: Int, rows: (Int) -> Int) {
+    (self.lanes, self.vectors, self.panelRows) = (lanes, vectors, panelRows)
+    self.rows = (1...vectors).map(rows)
+  }
 }

@@ -3,18 +3,18 @@ import CIntrinsics
 // The matrix tile: a few rows by a few vectors of columns, held in registers over the whole depth. Every step reads
 // its vectors of columns once, and one number a row.
 //
-// Two families: `accumulators` rows by 1 vector down to a quarter as many by 4, for weights (rows) against pixels
-// (columns); and 1 to 6 rows by the widest, for pixels (rows) against output channels (columns).
+// Few vectors take more rows, so that there are enough sums to hide the latency of an addition; rows divide
+// `accumulators`, which is how many weights a panel holds. The widest tiles also come with fewer rows.
 
 #if AVX512 || arch(arm64)
   @inline(__always) var widestTile: Int { 4 }
-  @inline(__always) var tallestPixels: Int { 6 }
+  @inline(__always) var tallestTile: Int { 6 }
 #elseif AVX2
   @inline(__always) var widestTile: Int { 2 }
-  @inline(__always) var tallestPixels: Int { 6 }
+  @inline(__always) var tallestTile: Int { 6 }
 #else
   @inline(__always) var widestTile: Int { 2 }
-  @inline(__always) var tallestPixels: Int { 4 }
+  @inline(__always) var tallestTile: Int { 4 }
 #endif
 
 /// Lanes of a vector.
@@ -23,19 +23,26 @@ public func vectorLanes() -> Int { lanes }
 /// The most vectors of ``multiplyTile(_:rows:vectors:)``.
 public func multiplyTileVectors() -> Int { widestTile }
 
-/// Rows times vectors of its full tiles.
+/// Rows of a panel of weights.
 public func multiplyTileAccumulators() -> Int { accumulators }
 
-/// The most rows of its widest tiles, which may have fewer.
-public func multiplyTilePixels() -> Int { tallestPixels }
+/// Rows of a full tile of so many vectors.
+public func multiplyTileRows(vectors: Int) -> Int {
+  if vectors == widestTile { return tallestTile }
+  #if AVX512 || arch(arm64)
+    return vectors == 1 ? 12 : 8
+  #else
+    return accumulators
+  #endif
+}
 
-/// One tile; see `ConvolveTile`. Its rows are `accumulators / vectors`, or fewer for the most vectors.
+/// One tile; see `ConvolveTile`. It has ``multiplyTileRows(vectors:)`` rows, or fewer for the most vectors.
 @inline(never)
 public func multiplyTile(_ t: UnsafePointer<ConvolveTile>, rows: Int, vectors: Int) {
   #if AVX512 || arch(arm64)
     switch vectors {
-    case 1: tile24x1(t)
-    case 2: tile12x2(t)
+    case 1: tile12x1(t)
+    case 2: tile8x2(t)
     case 3: tile8x3(t)
     default:
       switch rows {
@@ -78,9 +85,9 @@ public func multiplyTile(_ t: UnsafePointer<ConvolveTile>, rows: Int, vectors: I
 
 #if AVX512 || arch(arm64)
   @inline(never)
-  func tile24x1(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 24, 1) }
+  func tile12x1(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 12, 1) }
   @inline(never)
-  func tile12x2(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 12, 2) }
+  func tile8x2(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 8, 2) }
   @inline(never)
   func tile8x3(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 8, 3) }
 #elseif AVX2
@@ -133,32 +140,16 @@ func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
     b += t.bStride
     k = k &+ 1
   }
-  // What the sums start from is added at the end, so that they start as zeros. Clamped in this order, a
-  // NaN stays one.
-  let (lower, upper) = (Vector(repeating: t.lower), Vector(repeating: t.upper))
+  // What the sums start from is added at the end, and in one way whatever it is. More work here, a clamp for one, and
+  // the loops are not unrolled, which keeps all sums in memory.
   var i = 0
-  if t.start == CONVOLVE_TILE_ROW_BIAS {
-    while i < rows {
-      let before = Vector(repeating: t.bias[i])
-      var j = 0
-      while j < vectors {
-        let sum = sums[unchecked: i &* vectors &+ j] + before
-        store(minimum(upper, maximum(lower, sum)), t.c + (i &* t.cStride &+ j &* lanes))
-        j = j &+ 1
-      }
-      i = i &+ 1
+  while i < rows {
+    var j = 0
+    while j < vectors {
+      let start = load(t.start + (i &* t.startRowStep &+ j &* t.startVectorStep))
+      store(start + sums[unchecked: i &* vectors &+ j], t.c + (i &* t.cStride &+ j &* lanes))
+      j = j &+ 1
     }
-  } else {
-    let (start, step) =
-      t.start == CONVOLVE_TILE_COLUMN_BIAS ? (t.bias, 0) : (UnsafePointer(t.c), t.cStride)
-    while i < rows {
-      var j = 0
-      while j < vectors {
-        let sum = sums[unchecked: i &* vectors &+ j] + load(start + (i &* step &+ j &* lanes))
-        store(minimum(upper, maximum(lower, sum)), t.c + (i &* t.cStride &+ j &* lanes))
-        j = j &+ 1
-      }
-      i = i &+ 1
-    }
+    i = i &+ 1
   }
 }

@@ -143,8 +143,8 @@ func transformOutput(
 ///   - scratch: room for 24 vectors.
 @inline(never)
 public func winogradOutput(
-  _ m: UnsafePointer<Float>, step: Int, bias: Float, lower: Float, upper: Float,
-  _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
+  _ m: UnsafePointer<Float>, step: Int, bias: Float, _ out: UnsafeMutablePointer<Float>, outStride: Int,
+  scratch: UnsafeMutablePointer<Float>
 ) {
   var c = 0
   while c < 6 {
@@ -159,17 +159,14 @@ public func winogradOutput(
     store(y3, scratch + (18 &+ c) &* lanes)
     c = c &+ 1
   }
-  let (start, low, high) = (Vector(repeating: bias), Vector(repeating: lower), Vector(repeating: upper))
+  let start = Vector(repeating: bias)
   var r = 0
   while r < 4 {
     let row = scratch + 6 &* lanes &* r
     let (y0, y1, y2, y3) = transformOutput(
       load(row), load(row + lanes), load(row + 2 &* lanes), load(row + 3 &* lanes), load(row + 4 &* lanes),
       load(row + 5 &* lanes))
-    let z0 = minimum(high, maximum(low, y0 + start))
-    let z1 = minimum(high, maximum(low, y1 + start))
-    let z2 = minimum(high, maximum(low, y2 + start))
-    let z3 = minimum(high, maximum(low, y3 + start))
+    let (z0, z1, z2, z3) = (y0 + start, y1 + start, y2 + start, y3 + start)
     let (a, b) = (interleaveLow(z0, z2), interleaveLow(z1, z3))
     let (c, d) = (interleaveHigh(z0, z2), interleaveHigh(z1, z3))
     let target = out + r &* outStride

@@ -28,8 +28,10 @@ func median(_ body: () throws -> Void) rethrows -> Double {
 // Inputs so small that every product with a weight is denormal.
 let scale: Float = arguments.count > 4 && arguments[4] == "denormal" ? .leastNormalMagnitude / 16 : 1
 
+let only = ProcessInfo.processInfo.environment["LAYERS"]
+
 var generator = SeededGenerator(seed: 1)
-for layer in layers {
+for layer in layers where only.map({ layer.name.contains($0) }) ?? true {
   let x = Tensor<Float>.random(
     in: -scale...scale, shape: Shape([batch, layer.inChannels] + layer.size), using: &generator)
   let sides =

@@ -42,13 +42,10 @@ typedef struct {
   /// Written in whole vectors.
   float *_Nonnull c;
   intptr_t cStride;
-  /// What sums start from: `CONVOLVE_TILE_...`.
-  intptr_t start;
-  /// One number a row, or one a column in whole vectors.
-  const float *_Nonnull bias;
-  /// Results are clamped to these.
-  float lower;
-  float upper;
+  /// What is added to the sums: vector j of row i is at `start + i * startRowStep + j * startVectorStep`.
+  const float *_Nonnull start;
+  intptr_t startRowStep;
+  intptr_t startVectorStep;
 } ConvolveTile;
 
 /// Samples that are copied together into a row of a panel: from `source` in a plane, or a constant where that is
@@ -58,10 +55,6 @@ typedef struct {
   int32_t source;
   int32_t count;
 } ConvolveRun;
-
-#define CONVOLVE_TILE_ACCUMULATES 0
-#define CONVOLVE_TILE_ROW_BIAS 1
-#define CONVOLVE_TILE_COLUMN_BIAS 2
 
 /// The tallest register tile, and the widest last tile of a row, on any ISA.
 #define CONVOLVE_TILE_ROWS 8

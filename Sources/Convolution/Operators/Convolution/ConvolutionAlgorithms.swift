@@ -11,7 +11,7 @@ func convolutionForward<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ x: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?
 ) -> Tensor<Scalar> {
   if g.outChannels / g.groups >= fewestRows, let x = x as? Tensor<Float>, let w = w as? Tensor<Float>,
-    let y = tiledForward(g, x, w, Epilogue(bias: (bias as? Tensor<Float>)?.scalars)) as? Tensor<Scalar>
+    let y = tiledForward(g, x, w, (bias as? Tensor<Float>)?.scalars) as? Tensor<Scalar>
   {
     return y
   }
@@ -19,9 +19,9 @@ func convolutionForward<Scalar: FloatingScalar>(
 }
 
 private func tiledForward(
-  _ g: ConvolutionGeometry, _ x: Tensor<Float>, _ w: Tensor<Float>, _ epilogue: Epilogue
+  _ g: ConvolutionGeometry, _ x: Tensor<Float>, _ w: Tensor<Float>, _ bias: [Float]?
 ) -> Tensor<Float> {
-  let tiled = TiledConvolution(forward: g, w, epilogue)
+  let tiled = TiledConvolution(forward: g, w, bias)
   return x.withUnsafeBufferPointer { x in
     Tensor(unsafeUninitializedShape: g.outputShape) { tiled.run(x.baseAddress!, into: $0.baseAddress!) }
   }
@@ -43,7 +43,7 @@ private func tiledInputGradient(
   _ g: ConvolutionGeometry, _ dy: Tensor<Float>, _ w: Tensor<Float>, _ bias: Tensor<Float>?
 ) -> Tensor<Float> {
   func phases(_ g: ConvolutionGeometry) -> Tensor<Float> {
-    let all = TiledConvolution.phases(transposing: g, w, Epilogue(bias: bias?.scalars))
+    let all = TiledConvolution.phases(transposing: g, w, bias?.scalars)
     return dy.withUnsafeBufferPointer { dy in
       Tensor(unsafeUninitializedShape: g.inputShape) { dx in
         for phase in all { phase.run(dy.baseAddress!, into: dx.baseAddress!) }

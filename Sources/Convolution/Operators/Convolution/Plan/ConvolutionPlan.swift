@@ -47,8 +47,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       guard WinogradConvolution.accepts(geometry) else {
         throw .invalid("the algorithm winograd takes 3x3 kernels of stride and dilation 1 on planes alone")
       }
-      prepared = .winograd(WinogradConvolution(geometry, weight, Epilogue(bias: bias?.scalars)))
-    case .tiles: prepared = .tiles(TiledConvolution(forward: geometry, weight, Epilogue(bias: bias?.scalars)))
+      prepared = .winograd(WinogradConvolution(geometry, weight, bias?.scalars))
+    case .tiles: prepared = .tiles(TiledConvolution(forward: geometry, weight, bias?.scalars))
     }
   }
 

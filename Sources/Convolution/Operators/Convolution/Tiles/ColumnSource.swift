@@ -114,7 +114,8 @@ struct ColumnSource: Sendable {
     if rows.isEmpty { return }
     kernels.packColumns(
       block.runs, block.starts, taps: taps, firstTap: rows.lowerBound % taps, depth: rows.count,
-      source + rows.lowerBound / taps * sourcePlane, planeStride: sourcePlane, step: widthAxis.stride, fill: fill,
+      source + rows.lowerBound / taps * sourcePlane, planeStride: sourcePlane, step: widthAxis.stride,
+      fill: fill,
       panel, rowStride: rowStride)
   }
 

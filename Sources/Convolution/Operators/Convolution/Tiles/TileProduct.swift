@@ -12,24 +12,32 @@ struct TileProduct: Sendable {
     shapes = kernels.tileShapes
   }
 
-  var panelRows: Int { shapes.accumulators }
+  var panelRows: Int { shapes.panelRows }
   /// Columns of the widest tile.
   var tileColumns: Int { shapes.vectors * shapes.lanes }
   /// Room for any tile.
-  var scratchCount: Int { shapes.accumulators * shapes.lanes }
+  var scratchCount: Int { shapes.panelRows * shapes.lanes }
+
+  /// One vector a row, for whole panels of rows.
+  func biasVectors(_ values: [Float]) -> [Float] {
+    let filled = (values.count + panelRows - 1) / panelRows * panelRows
+    return (0..<filled * shapes.lanes).map { i in
+      i / shapes.lanes < values.count ? values[i / shapes.lanes] : 0
+    }
+  }
 
   /// Depth that one pass over a tile takes: a panel of columns, with a tile's weights, stays in the first-level cache.
   static let depthBlock = 128
 
   /// What is done to sums before they are stored.
   struct Ends {
-    /// One number a row, with room for a whole panel's; sums add to what is there where nil.
+    /// One vector of equal numbers a row, with room for a whole panel's; sums add to what is there where nil.
     var bias: UnsafePointer<Float>?
-    var lower = -Float.infinity
-    var upper = Float.infinity
+    /// Elements from row to row of the bias: a vector's, or 0 where one vector is all rows'.
+    var biasStep = 0
   }
 
-  /// c[i, j] = bias[i] (or c[i, j]) + sum over d of a[i, d] * b[d, j], clamped, for `rows` rows and at most
+  /// c[i, j] = bias[i] (or c[i, j]) + sum over d of a[i, d] * b[d, j], for `rows` rows and at most
   /// ``tileColumns`` columns.
   /// - Parameters:
   ///   - a: the first panel of weights at its first depth; row 0 is that panel's first.
@@ -43,19 +51,18 @@ struct TileProduct: Sendable {
   ) {
     let lanes = shapes.lanes
     let vectors = (columns + lanes - 1) / lanes
-    let tileRows = shapes.accumulators / vectors
+    let tileRows = shapes.rows[vectors - 1]
     let isWhole = columns == vectors * lanes
     var tile = ConvolveTile(
       a: a, aStride: panelRows, b: b, bStride: bStride, depth: depth, c: c, cStride: cStride,
-      start: Int(ends.bias == nil ? CONVOLVE_TILE_ACCUMULATES : CONVOLVE_TILE_ROW_BIAS),
-      bias: ends.bias ?? UnsafePointer(scratch),
-      lower: ends.lower, upper: ends.upper)
+      start: UnsafePointer(c), startRowStep: ends.bias == nil ? cStride : ends.biasStep,
+      startVectorStep: ends.bias == nil ? lanes : 0)
     var row = 0
     while row < rows {
       let count = min(tileRows, rows - row)
       tile.a = a + (row / panelRows * panelStep + row % panelRows)
-      if let bias = ends.bias { tile.bias = bias + row }
       let out = c + row * cStride
+      tile.start = ends.bias.map { $0 + row * ends.biasStep } ?? UnsafePointer(out)
       if isWhole, count == tileRows {
         tile.c = out
         kernels.multiplyTile(&tile, rows: tileRows, vectors: vectors)
@@ -77,12 +84,15 @@ struct TileProduct: Sendable {
   ) {
     let wide = vectors * shapes.lanes
     if accumulates {
+      tile.start = UnsafePointer(scratch)
+      tile.startRowStep = wide
       for i in 0..<rows { (scratch + i * wide).update(from: out + i * cStride, count: columns) }
     }
     tile.c = scratch
     tile.cStride = wide
     kernels.multiplyTile(&tile, rows: tileRows, vectors: vectors)
     tile.cStride = cStride
+    if accumulates { tile.startRowStep = cStride }
     for i in 0..<rows { (out + i * cStride).update(from: scratch + i * wide, count: columns) }
   }
 }

@@ -7,9 +7,8 @@ struct TiledConvolution: Sendable {
   private let columns: ColumnSource
   private let product = TileProduct()
   private let weights: [WeightPanels]
-  /// Of all groups, each filled up to whole panels.
-  private let bias: Tensor<Float>
-  private let limits: (lower: Float, upper: Float)
+  /// One vector a row, of all groups, each filled up to whole panels.
+  private let bias: [Float]
   /// Channels that are read, and planes that come out, in a group.
   private let depthChannels: Int
   private let rows: Int
@@ -52,7 +51,7 @@ struct TiledConvolution: Sendable {
   private init(
     _ g: ConvolutionGeometry, _ axes: [AxisTaps], depthChannels: Int, rows: Int, source: [Int],
     target sizes: [Int], phase: [Int], stride: [Int], _ w: Tensor<Float>, _ order: WeightOrder,
-    _ epilogue: Epilogue
+    _ bias: [Float]?
   ) {
     columns = ColumnSource(axes, source: source, kernel: g.kernel, fill: Float(g.mode.fillValue))
     self.depthChannels = depthChannels
@@ -67,14 +66,12 @@ struct TiledConvolution: Sendable {
     blocks = (0..<(columns.outputs + wide - 1) / wide).map {
       columns.blockRuns($0 * wide..<min(columns.outputs, ($0 + 1) * wide))
     }
-    limits = epilogue.limits
     let panelRows = product.panelRows
-    let filled = (rows + panelRows - 1) / panelRows * panelRows
-    let biases = epilogue.bias
-    bias = Tensor(
-      (0..<g.groups * filled).map { i in
-        i % filled < rows ? biases?[i / filled * rows + i % filled] ?? 0 : 0
-      }, shape: [g.groups * filled])
+    let product = product
+    self.bias = (0..<g.groups).flatMap { group in
+      product.biasVectors(
+        bias.map { Array($0[group * rows..<(group + 1) * rows]) } ?? [Float](repeating: 0, count: rows))
+    }
     let (taps, indices) = (columns.taps, columns.kernelIndices)
     weights = w.withUnsafeBufferPointer { w in
       (0..<g.groups).map { group in
@@ -88,18 +85,18 @@ struct TiledConvolution: Sendable {
   }
 
   /// y from x.
-  init(forward g: ConvolutionGeometry, _ w: Tensor<Float>, _ epilogue: Epilogue) {
+  init(forward g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
     let (inputs, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
     let taps = g.kernel.reduce(1, *)
     self.init(
       g, (0..<3).map { AxisTaps(g, axis: $0) }, depthChannels: inputs, rows: outputs, source: g.input,
       target: g.output, phase: [0, 0, 0], stride: [1, 1, 1], w,
-      WeightOrder(rowStep: inputs * taps, channelStep: taps, groupStep: outputs * inputs * taps), epilogue)
+      WeightOrder(rowStep: inputs * taps, channelStep: taps, groupStep: outputs * inputs * taps), bias)
   }
 
   /// dx from dy, for padding with zeros, at the inputs `phase`, `phase + stride` and so on.
   private init(
-    transposing g: ConvolutionGeometry, phase: [Int], _ w: Tensor<Float>, _ epilogue: Epilogue
+    transposing g: ConvolutionGeometry, phase: [Int], _ w: Tensor<Float>, _ bias: [Float]?
   ) {
     let (inputs, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
     let taps = g.kernel.reduce(1, *)
@@ -107,17 +104,17 @@ struct TiledConvolution: Sendable {
     self.init(
       g, axes, depthChannels: outputs, rows: inputs, source: g.output, target: g.input, phase: phase,
       stride: g.stride, w,
-      WeightOrder(rowStep: taps, channelStep: inputs * taps, groupStep: outputs * inputs * taps), epilogue)
+      WeightOrder(rowStep: taps, channelStep: inputs * taps, groupStep: outputs * inputs * taps), bias)
   }
 
   /// As many convolutions of stride 1 as the strides have phases, so that no product with an inserted zero is taken.
   static func phases(
-    transposing g: ConvolutionGeometry, _ w: Tensor<Float>, _ epilogue: Epilogue
+    transposing g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?
   ) -> [TiledConvolution] {
     (0..<min(g.stride[0], g.input[0])).flatMap { z in
       (0..<min(g.stride[1], g.input[1])).flatMap { y in
         (0..<min(g.stride[2], g.input[2])).map { x in
-          TiledConvolution(transposing: g, phase: [z, y, x], w, epilogue)
+          TiledConvolution(transposing: g, phase: [z, y, x], w, bias)
         }
       }
     }
@@ -139,7 +136,7 @@ struct TiledConvolution: Sendable {
     // Few pieces are split by rows too, each copying the columns for itself.
     let tall = (rows + product.panelRows - 1) / product.panelRows
     let chunks = planes * runs >= threads ? 1 : min(tall, (threads + planes * runs - 1) / (planes * runs))
-    let filled = tall * product.panelRows
+    let biasStep = tall * product.panelRows * product.shapes.lanes
     bias.withUnsafeBufferPointer { bias in
       let bias = bias.baseAddress!
       ThreadPool.shared.parallelFor(planes * runs * chunks) { piece in
@@ -153,8 +150,9 @@ struct TiledConvolution: Sendable {
             rows, tall * (chunk + 1) / chunks * product.panelRows)
         weights[group].withPanels { panels in
           self.blocks(
-            blocks * run / runs..<blocks * (run + 1) / runs, x + plane * depthChannels * sourcePlane, panels, range,
-            bias + group * filled, into: y + plane * rows * targetPlane)
+            blocks * run / runs..<blocks * (run + 1) / runs, x + plane * depthChannels * sourcePlane, panels,
+            range,
+            bias + group * biasStep, into: y + plane * rows * targetPlane)
         }
       }
     }
@@ -179,8 +177,7 @@ struct TiledConvolution: Sendable {
       repeat {
         let rows = d..<min(depth, d + step)
         var ends = TileProduct.Ends()
-        if d == 0 { ends.bias = bias + range.lowerBound }
-        if rows.upperBound == depth { (ends.lower, ends.upper) = limits }
+        if d == 0 { (ends.bias, ends.biasStep) = (bias + range.lowerBound * lanes, lanes) }
         var aside = tile + product.scratchCount
         for (i, block) in run.enumerated() {
           let outputs = self.outputs(block)

@@ -11,7 +11,6 @@ struct WinogradConvolution: Sendable {
   /// 36 matrices a group.
   private let weights: [WeightPanels]
   private let bias: [Float]
-  private let limits: (lower: Float, upper: Float)
   /// The sample at each row and column of the padded plane, nil where the padding's constant stands.
   private let rowSources: [Int?]
   private let columnSources: [Int?]
@@ -24,10 +23,9 @@ struct WinogradConvolution: Sendable {
   }
 
   /// - Precondition: ``accepts(_:)`` the geometry.
-  init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ epilogue: Epilogue) {
+  init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
     geometry = g
-    bias = epilogue.bias ?? [Float](repeating: 0, count: g.outChannels)
-    limits = epilogue.limits
+    self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
     fill = Float(g.mode.fillValue)
     func sources(_ axis: Int, _ tiles: Int) -> [Int?] {
       (0..<4 * tiles + 2).map { i in
@@ -102,8 +100,7 @@ struct WinogradConvolution: Sendable {
     let g = geometry
     let stride = stride(min(tiles, blockTiles))
     return 36 * stride * (g.inChannels + g.outChannels) / g.groups + 6 * stripStride
-      + 4 * 4 * product.shapes.lanes + 41 * product.shapes.lanes + g.outChannels / g.groups
-      + product.panelRows
+      + 4 * 4 * product.shapes.lanes + 41 * product.shapes.lanes
       + product.scratchCount
   }
 
@@ -230,8 +227,8 @@ struct WinogradConvolution: Sendable {
   ) {
     let lanes = product.shapes.lanes
     let whole = (tiles + lanes - 1) / lanes * lanes
-    // What every first sum starts from: one zero a row of the output's panels.
-    scratch.update(repeating: 0, count: rows.count + product.panelRows)
+    // What every first sum starts from.
+    scratch.update(repeating: 0, count: lanes)
     let zeros = UnsafePointer(scratch)
     weights.withPanels { panels in
       var start = 0
@@ -246,7 +243,7 @@ struct WinogradConvolution: Sendable {
             panels + rows.lowerBound * weights.depth + d * product.panelRows,
             panelStep: weights.depth * product.panelRows, rows: rows.count, v + d * columns + start,
             bStride: columns, depth: depth, to: m + start, cStride: columns, columns: count, ends,
-            scratch: scratch + rows.count + product.panelRows)
+            scratch: scratch + lanes)
           d += depth
         }
         start += count
@@ -269,7 +266,7 @@ struct WinogradConvolution: Sendable {
       let isWhole = top + 4 <= height && left + wide <= width && count == product.shapes.lanes
       let (out, outStride) = isWhole ? (y + top * width + left, width) : (aside, wide)
       product.kernels.winogradOutput(
-        m + (tile - first), step: step, bias: bias, lower: limits.lower, upper: limits.upper, out,
+        m + (tile - first), step: step, bias: bias, out,
         outStride: outStride, scratch: scratch)
       if isWhole { continue }
       let columns = min(4 * count, width - left)
