@@ -8,9 +8,12 @@ import Testing
   private static func problem(
     _ algorithm: ConvolutionPlan.Algorithm, _ g: inout SeededGenerator
   ) throws -> (x: Tensor<Float>, w: Tensor<Float>, bias: Tensor<Float>, geometry: ConvolutionGeometry)? {
-    let rank = algorithm == .winograd ? 2 : Int.random(in: 1...3, using: &g)
-    let groups = [1, 1, 2, 3].randomElement(using: &g)!
-    let (c, k) = (groups * Int.random(in: 1...20, using: &g), groups * Int.random(in: 1...30, using: &g))
+    let isPlane = algorithm == .winograd || algorithm == .depthwise
+    let rank = isPlane ? 2 : Int.random(in: 1...3, using: &g)
+    let groups =
+      algorithm == .depthwise ? Int.random(in: 1...9, using: &g) : [1, 1, 2, 3].randomElement(using: &g)!
+    let c = algorithm == .depthwise ? groups : groups * Int.random(in: 1...20, using: &g)
+    let k = groups * Int.random(in: 1...(algorithm == .depthwise ? 3 : 30), using: &g)
     let largest = [300, 40, 9][rank - 1]
     let sizes = (0..<rank).map { _ in Int.random(in: 1...largest, using: &g) }
     let modes: [PaddingMode] = [.zeros, .constant(2), .reflect, .symmetric, .replicate, .circular]
@@ -23,7 +26,9 @@ import Testing
     if algorithm != .winograd {
       kernel = (0..<rank).map { _ in Int.random(in: 1...4, using: &g) }
       options.stride = (0..<rank).map { _ in Int.random(in: 1...3, using: &g) }
-      options.dilation = (0..<rank).map { _ in Int.random(in: 1...2, using: &g) }
+      if algorithm != .depthwise {
+        options.dilation = (0..<rank).map { _ in Int.random(in: 1...2, using: &g) }
+      }
     }
     let x = Tensor<Float>.randomNormal(
       shape: Shape([Int.random(in: 0...2, using: &g), c] + sizes), using: &g)
@@ -65,6 +70,25 @@ import Testing
       let bound = 8 * 0x1p-24 * products.squareRoot() * magnitude * (algorithm == .winograd ? 5 : 1)
       let worst = zip(y.scalars, reference.scalars).reduce(0) { max($0, abs(Double($1.0) - $1.1)) }
       #expect(worst <= bound, "\(geometry): \(worst) > \(bound)")
+    }
+  }
+
+  @Test func transposedIsTheTranspose() throws {
+    var g = SeededGenerator(seed: 8)
+    for (stride, extra) in [([1], [0]), ([2], [1]), ([3, 2], [0, 1])] {
+      let x = Tensor<Float>.randomNormal(shape: [2, 6, 7, 9], using: &g)
+      let w = Tensor<Float>.randomNormal(shape: [6, 10, 4, 3], using: &g)
+      let bias = Tensor<Float>.randomNormal(shape: [20], using: &g)
+      let options = ConvolutionGeometry.Options(stride: stride, padding: .symmetric(1), groups: 2)
+      let plan = try ConvolutionPlan(
+        transposing: try ConvolutionGeometry(
+          transposedInput: x.shape, weight: w.shape, options, outputPadding: extra), weight: w, bias: bias)
+      let y = try plan(x)
+      let reference = try convTranspose(
+        Self.double(x), weight: Self.double(w), bias: Self.double(bias), options, outputPadding: extra)
+      #expect(y.shape == reference.shape)
+      // At most 3 * 12 products of normal numbers.
+      #expect(zip(y.scalars, reference.scalars).allSatisfy { abs(Double($0) - $1) < 8 * 0x1p-24 * 37 })
     }
   }
 

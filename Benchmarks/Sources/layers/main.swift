@@ -46,12 +46,13 @@ for layer in layers where only.map({ layer.name.contains($0) }) ?? true {
     layer.isTransposed
     ? try ConvolutionGeometry(transposedInput: x.shape, weight: weight.shape, options)
     : try ConvolutionGeometry(input: x.shape, weight: weight.shape, options)
-  let plan = layer.isTransposed ? nil : try ConvolutionPlan(geometry, weight: weight)
+  let plan =
+    layer.isTransposed
+    ? try ConvolutionPlan(transposing: geometry, weight: weight)
+    : try ConvolutionPlan(geometry, weight: weight)
   let places = layer.isTransposed ? x.shape.count : geometry.outputShape.count
   let products = places * weight.shape.dimensions[1...].reduce(1, *)
-  let forward = try median {
-    _ = try plan.map { try $0(x) } ?? convTranspose(x, weight: weight, options)
-  }
+  let forward = try median { _ = try plan(x) }
   let gigaflops = 2e-9 * Double(products)
   print(
     "{\"layer\": \"\(layer.name)\", \"threads\": \(threads), \"batch\": \(batch), \"convolve\": \((gigaflops / forward * 10).rounded() / 10)}"

@@ -1,3 +1,4 @@
+import Microkernels
 import Tensors
 
 /// A convolution prepared for many inputs of one shape: the algorithm chosen, the weights in its order.
@@ -13,6 +14,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case tiles
     /// 3x3 kernels of stride 1 with a quarter of the products, by transforms: Winograd's F(4x4, 3x3).
     case winograd
+    /// One input channel a group: plane by plane, on the tiles of image filters.
+    case depthwise
   }
 
   public let geometry: ConvolutionGeometry
@@ -23,6 +26,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case loops(ConvolutionLoops<Float>, weight: Tensor<Float>, bias: Tensor<Float>?)
     case tiles(TiledConvolution)
     case winograd(WinogradConvolution)
+    case depthwise(DepthwiseConvolution)
+    case transposed([TiledConvolution])
   }
 
   /// - Parameters:
@@ -48,37 +53,71 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
         throw .invalid("the algorithm winograd takes 3x3 kernels of stride and dilation 1 on planes alone")
       }
       prepared = .winograd(WinogradConvolution(geometry, weight, bias?.scalars))
+    case .depthwise:
+      guard DepthwiseConvolution.accepts(geometry) else {
+        throw .invalid(
+          "the algorithm depthwise takes one input channel a group, planes, and no dilation alone")
+      }
+      prepared = .depthwise(DepthwiseConvolution(geometry, weight, bias?.scalars))
     case .tiles: prepared = .tiles(TiledConvolution(forward: geometry, weight, bias?.scalars))
     }
+  }
+
+  /// A transposed convolution: as many convolutions of stride 1 as the strides have phases.
+  /// - Parameters:
+  ///   - geometry: of the convolution that it is the transpose of, as
+  ///     ``ConvolutionGeometry/init(transposedInput:weight:_:outputPadding:)`` makes it.
+  ///   - weight: `[C, K / groups, spatial...]`
+  ///   - bias: `[K]`
+  /// - Throws: ``GeometryError`` where the weight or the bias do not fit.
+  public init(
+    transposing geometry: ConvolutionGeometry, weight: Tensor<Float>, bias: Tensor<Float>? = nil
+  ) throws(GeometryError) {
+    guard weight.shape == geometry.weightShape else {
+      throw .invalid("a weight of shape \(weight.shape): the geometry's is \(geometry.weightShape)")
+    }
+    try check(bias: bias?.shape, channels: geometry.inChannels)
+    self.geometry = geometry
+    algorithm = .tiles
+    prepared = .transposed(TiledConvolution.phases(transposing: geometry, weight, bias?.scalars))
   }
 
   /// Below as many rows, a tile is mostly empty.
   private static let fewestRows = 4
 
   private static func choice(_ g: ConvolutionGeometry) -> Algorithm {
+    if DepthwiseConvolution.accepts(g), g.outChannels / g.groups < fewestRows { return .depthwise }
     if g.outChannels / g.groups < fewestRows { return .loops }
-    return WinogradConvolution.accepts(g) && g.inChannels / g.groups >= 16 ? .winograd : .tiles
+    return WinogradConvolution.accepts(g) && WinogradConvolution.pays(g, Microkernels().tileShapes)
+      ? .winograd : .tiles
   }
 
-  /// - Parameter input: of the geometry's input shape.
-  /// - Returns: of its output shape.
+  private var isTransposed: Bool {
+    if case .transposed = prepared { return true }
+    return false
+  }
+
+  /// What goes in, and what comes out.
+  public var inputShape: Shape { isTransposed ? geometry.outputShape : geometry.inputShape }
+  public var outputShape: Shape { isTransposed ? geometry.inputShape : geometry.outputShape }
+
+  /// - Parameter input: of ``inputShape``.
+  /// - Returns: of ``outputShape``.
   /// - Throws: ``GeometryError`` for an input of another shape.
   public func callAsFunction(_ input: Tensor<Float>) throws(GeometryError) -> Tensor<Float> {
-    guard input.shape == geometry.inputShape else {
-      throw .invalid("an input of shape \(input.shape): the plan's is \(geometry.inputShape)")
+    guard input.shape == inputShape else {
+      throw .invalid("an input of shape \(input.shape): the plan's is \(inputShape)")
     }
-    switch prepared {
-    case .loops(let loops, let weight, let bias): return loops.forward(input, weight, bias)
-    case .winograd(let winograd):
-      return input.withUnsafeBufferPointer { x in
-        Tensor(unsafeUninitializedShape: geometry.outputShape) {
-          winograd.run(x.baseAddress!, into: $0.baseAddress!)
-        }
-      }
-    case .tiles(let tiled):
-      return input.withUnsafeBufferPointer { x in
-        Tensor(unsafeUninitializedShape: geometry.outputShape) {
-          tiled.run(x.baseAddress!, into: $0.baseAddress!)
+    if case .loops(let loops, let weight, let bias) = prepared { return loops.forward(input, weight, bias) }
+    return input.withUnsafeBufferPointer { x in
+      Tensor(unsafeUninitializedShape: outputShape) { y in
+        let (x, y) = (x.baseAddress!, y.baseAddress!)
+        switch prepared {
+        case .loops: break
+        case .tiles(let tiled): tiled.run(x, into: y)
+        case .winograd(let winograd): winograd.run(x, into: y)
+        case .depthwise(let depthwise): depthwise.run(x, into: y)
+        case .transposed(let phases): for phase in phases { phase.run(x, into: y) }
         }
       }
     }
@@ -92,6 +131,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case .loops(_, let weight, _): weight.shape.count * MemoryLayout<Float>.stride
     case .tiles(let tiled): tiled.weightBytes
     case .winograd(let winograd): winograd.weightBytes
+    case .depthwise(let depthwise): depthwise.weightBytes
+    case .transposed(let phases): phases.reduce(0) { $0 + $1.weightBytes }
     }
   }
 }

@@ -11,10 +11,7 @@ struct WinogradConvolution: Sendable {
   /// 36 matrices a group.
   private let weights: [WeightPanels]
   private let bias: [Float]
-  /// The sample at each row and column of the padded plane, nil where the padding's constant stands.
-  private let rowSources: [Int?]
-  private let columnSources: [Int?]
-  private let fill: Float
+  private let plane: PaddedPlane
 
   /// Whether the algorithm has an answer: planes, 3x3 kernels, no stride or dilation.
   static func accepts(_ g: ConvolutionGeometry) -> Bool {
@@ -22,21 +19,20 @@ struct WinogradConvolution: Sendable {
       && g.padding[0] == Padding.Amount(0, 0)
   }
 
+  /// Whether the products are so many fewer that the transforms are paid for, with vectors filled up on both sides.
+  static func pays(_ g: ConvolutionGeometry, _ shapes: TileShapes) -> Bool {
+    func filled(_ count: Int) -> Int { (count + shapes.lanes - 1) / shapes.lanes * shapes.lanes }
+    let tiles = ((g.output[1] + 3) / 4) * ((g.output[2] + 3) / 4)
+    let (fast, plain) = (36 * filled(tiles), 9 * filled(g.output[1] * g.output[2]))
+    return g.inChannels / g.groups >= 16 && 3 * fast <= 2 * plain
+  }
+
   /// - Precondition: ``accepts(_:)`` the geometry.
   init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
     geometry = g
     self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
-    fill = Float(g.mode.fillValue)
-    func sources(_ axis: Int, _ tiles: Int) -> [Int?] {
-      (0..<4 * tiles + 2).map { i in
-        let position = i - g.padding[axis].begin
-        // Beyond the padding nothing is kept of what is computed.
-        return position < g.input[axis] + g.padding[axis].end
-          ? g.mode.sourceIndex(position, count: g.input[axis]) : nil
-      }
-    }
-    rowSources = sources(1, (g.output[1] + 3) / 4)
-    columnSources = sources(2, (g.output[2] + 3) / 4)
+    plane = PaddedPlane(
+      g, height: (g.output[1] + 3) / 4 * 4 + 2, width: (g.output[2] + 3) / 4 * 4 + 2)
     let (rows, depth) = (g.outChannels / g.groups, g.inChannels / g.groups)
     let panelRows = product.panelRows
     weights = w.withUnsafeBufferPointer { w in
@@ -96,7 +92,7 @@ struct WinogradConvolution: Sendable {
     return (tiles + lanes - 1) / lanes * lanes + lanes
   }
 
-  func workspaceCount() -> Int {
+  private var workspaceCount: Int {
     let g = geometry
     let stride = stride(min(tiles, blockTiles))
     return 36 * stride * (g.inChannels + g.outChannels) / g.groups + 6 * stripStride
@@ -105,7 +101,7 @@ struct WinogradConvolution: Sendable {
   }
 
   /// A strip of padded rows, with room for whole vectors of tiles.
-  private var stripStride: Int { columnSources.count + 5 * product.shapes.lanes }
+  private var stripStride: Int { plane.columnCount + 5 * product.shapes.lanes }
 
   func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
     let g = geometry
@@ -153,7 +149,7 @@ struct WinogradConvolution: Sendable {
     let inputPlane = g.input[1] * g.input[2]
     let outputPlane = g.output[1] * g.output[2]
     let firstWeights = plane % g.groups * 36
-    Scratch.withFloats(workspaceCount()) { scratch in
+    Scratch.withFloats(workspaceCount) { scratch in
       let v = scratch
       let m = v + 36 * depth * columns
       let strip = m + 36 * rows.count * columns
@@ -186,37 +182,9 @@ struct WinogradConvolution: Sendable {
     for (tile, count) in segments {
       let (tileRow, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
       let columns = 4 * tileColumn..<4 * (tileColumn + count) + 2
-      for r in 0..<6 { copyRow(x, 4 * tileRow + r, columns, to: strip + r * stripStride) }
+      for r in 0..<6 { plane.copyRow(x, 4 * tileRow + r, columns, to: strip + r * stripStride) }
       product.kernels.winogradInput(
         strip, rowStride: stripStride, v + (tile - first), step: step, scratch: scratch)
-    }
-  }
-
-  /// A part of one row of the padded plane.
-  @inline(__always)
-  private func copyRow(
-    _ x: UnsafePointer<Float>, _ row: Int, _ columns: Range<Int>, to out: UnsafeMutablePointer<Float>
-  ) {
-    guard let source = rowSources[row] else {
-      out.update(repeating: fill, count: columns.count)
-      return
-    }
-    let samples = x + source * geometry.input[2]
-    // The padded columns whose samples lie in the input, in order.
-    let begin = geometry.padding[2].begin
-    let inside = columns.clamped(
-      to: min(begin, columnSources.count)..<min(begin + geometry.input[2], columnSources.count))
-    if inside.isEmpty {
-      for (i, column) in columns.enumerated() { out[i] = columnSources[column].map { samples[$0] } ?? fill }
-      return
-    }
-    for column in columns.lowerBound..<inside.lowerBound {
-      out[column - columns.lowerBound] = columnSources[column].map { samples[$0] } ?? fill
-    }
-    (out + (inside.lowerBound - columns.lowerBound)).update(
-      from: samples + (inside.lowerBound - begin), count: inside.count)
-    for column in inside.upperBound..<columns.upperBound {
-      out[column - columns.lowerBound] = columnSources[column].map { samples[$0] } ?? fill
     }
   }
 

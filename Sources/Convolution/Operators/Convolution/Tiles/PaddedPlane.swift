@@ -1,0 +1,54 @@
+/// A plane with its padding, whose rows are copied together when they are needed.
+struct PaddedPlane: Sendable {
+  /// The sample at each padded row and column, nil where the padding's constant stands.
+  private let rows: [Int?]
+  private let columns: [Int?]
+  /// The padded columns that are the plane's own.
+  private let inside: Range<Int>
+  private let width: Int
+  private let fill: Float
+
+  /// - Parameters:
+  ///   - geometry: of two spatial axes.
+  ///   - height: padded rows that can be asked for; beyond the padding stands the constant.
+  ///   - width: padded columns that can be asked for.
+  init(_ geometry: ConvolutionGeometry, height: Int, width: Int) {
+    func sources(_ axis: Int, _ count: Int) -> [Int?] {
+      (0..<count).map { i in
+        let position = i - geometry.padding[axis].begin
+        return position < geometry.input[axis] + geometry.padding[axis].end
+          ? geometry.mode.sourceIndex(position, count: geometry.input[axis]) : nil
+      }
+    }
+    rows = sources(1, height)
+    columns = sources(2, width)
+    let begin = min(geometry.padding[2].begin, width)
+    inside = begin..<max(begin, min(begin + geometry.input[2], width))
+    self.width = geometry.input[2]
+    fill = Float(geometry.mode.fillValue)
+  }
+
+  var columnCount: Int { columns.count }
+
+  /// Copies a part of a padded row.
+  @inline(__always)
+  func copyRow(
+    _ plane: UnsafePointer<Float>, _ row: Int, _ part: Range<Int>, to out: UnsafeMutablePointer<Float>
+  ) {
+    guard let source = rows[row] else {
+      out.update(repeating: fill, count: part.count)
+      return
+    }
+    let samples = plane + source * width
+    let own = part.clamped(to: inside)
+    for column in part.lowerBound..<(own.isEmpty ? part.upperBound : own.lowerBound) {
+      out[column - part.lowerBound] = columns[column].map { samples[$0] } ?? fill
+    }
+    if own.isEmpty { return }
+    (out + (own.lowerBound - part.lowerBound)).update(
+      from: samples + (own.lowerBound - inside.lowerBound), count: own.count)
+    for column in own.upperBound..<part.upperBound {
+      out[column - part.lowerBound] = columns[column].map { samples[$0] } ?? fill
+    }
+  }
+}
