@@ -10,6 +10,35 @@ struct Layer {
   var dilation = 1
   var groups = 1
   var isTransposed = false
+
+  var weight: [Int] {
+    (isTransposed ? [inChannels, outChannels / groups] : [outChannels, inChannels / groups]) + kernel
+  }
+
+  /// Multiply-adds of the definition for one sample, twice, in billions.
+  var gigaflops: Double {
+    func along(_ values: [Int], _ axis: Int) -> Int { values.count == 1 ? values[0] : values[axis] }
+    let places = size.indices.map { axis in
+      isTransposed
+        ? size[axis]
+        : (size[axis] + 2 * along(padding, axis) - dilation * (kernel[axis] - 1) - 1) / along(stride, axis)
+          + 1
+    }
+    let products = places.reduce(1, *) * weight.reduce(1, *)
+    return 2e-9 * Double(products)
+  }
+
+  /// As the peers' side reads it.
+  var json: String {
+    "{\"layer\": \"\(name)\", \"in\": \(inChannels), \"out\": \(outChannels), \"kernel\": \(kernel), "
+      + "\"stride\": \(spread(stride)), \"padding\": \(spread(padding)), \"size\": \(size), "
+      + "\"dilation\": \(dilation), \"groups\": \(groups), \"transposed\": \(isTransposed), "
+      + "\"gflop\": \(gigaflops)}"
+  }
+
+  private func spread(_ values: [Int]) -> [Int] {
+    values.count == 1 ? [Int](repeating: values[0], count: kernel.count) : values
+  }
 }
 
 private func square(

@@ -1,11 +1,17 @@
 import Convolve
 import Foundation
 
-// Single convolution layers: medians of wall time as JSON lines. usage: layers THREADS BATCH [SECONDS PER LAYER [denormal]]
+// Single convolution layers: GFLOP/s of direct convolution by the median of wall times, as JSON lines.
+// usage: layers THREADS BATCH [SECONDS PER LAYER [denormal]], or layers list
+// LAYERS=TEXT in the environment runs the layers alone whose names hold it.
 
 let arguments = CommandLine.arguments
+if arguments.count == 2, arguments[1] == "list" {
+  for layer in layers { print(layer.json) }
+  exit(0)
+}
 guard arguments.count >= 3, let threads = Int(arguments[1]), let batch = Int(arguments[2]) else {
-  fatalError("usage: layers THREADS BATCH [SECONDS PER LAYER [denormal]]")
+  fatalError("usage: layers THREADS BATCH [SECONDS PER LAYER [denormal]], or layers list")
 }
 let seconds = arguments.count > 3 ? Double(arguments[3]) ?? 0.4 : 0.4
 ThreadPool.setSharedThreadCount(threads)
@@ -19,42 +25,54 @@ func median(_ body: () throws -> Void) rethrows -> Double {
   while times.count < 5 || clock.now < end {
     let start = clock.now
     try body()
-    let elapsed = clock.now - start
-    times.append(Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18)
+    times.append((clock.now - start) / .seconds(1))
   }
   return times.sorted()[times.count / 2]
 }
 
+/// What the cores reach on multiply-adds in registers alone, in GFLOP/s.
+func peak() -> Double {
+  let kernels = Microkernels()
+  let iterations = 2_000_000
+  let time = median {
+    ThreadPool.shared.parallelFor(threads) { _ in
+      var values = [Float](repeating: 0.5, count: 64)
+      values.withUnsafeMutableBufferPointer {
+        _ = kernels.multiplyAddPeak(iterations: iterations, $0.baseAddress!)
+      }
+    }
+  }
+  var values = [Float](repeating: 0.5, count: 64)
+  let operations = values.withUnsafeMutableBufferPointer {
+    kernels.multiplyAddPeak(iterations: 1, $0.baseAddress!)
+  }
+  return Double(operations * iterations * threads) / time * 1e-9
+}
+
+print("{\"threads\": \(threads), \"peak\": \(peak())}")
+
 // Inputs so small that every product with a weight is denormal.
-let scale: Float = arguments.count > 4 && arguments[4] == "denormal" ? .leastNormalMagnitude / 16 : 1
-
+let isDenormal = arguments.count > 4 && arguments[4] == "denormal"
+let scale: Float = isDenormal ? .leastNormalMagnitude / 16 : 1
 let only = ProcessInfo.processInfo.environment["LAYERS"]
-
 var generator = SeededGenerator(seed: 1)
 for layer in layers where only.map({ layer.name.contains($0) }) ?? true {
   let x = Tensor<Float>.random(
     in: -scale...scale, shape: Shape([batch, layer.inChannels] + layer.size), using: &generator)
-  let sides =
-    layer.isTransposed
-    ? [layer.inChannels, layer.outChannels / layer.groups]
-    : [layer.outChannels, layer.inChannels / layer.groups]
-  let weight = Tensor<Float>.random(in: -1...1, shape: Shape(sides + layer.kernel), using: &generator)
+  let weight = Tensor<Float>.random(in: -1...1, shape: Shape(layer.weight), using: &generator)
   let options = ConvolutionGeometry.Options(
     stride: layer.stride, padding: Padding(.explicit(layer.padding.map { .init($0, $0) })),
     dilation: [layer.dilation], groups: layer.groups)
-  let geometry =
-    layer.isTransposed
-    ? try ConvolutionGeometry(transposedInput: x.shape, weight: weight.shape, options)
-    : try ConvolutionGeometry(input: x.shape, weight: weight.shape, options)
   let plan =
     layer.isTransposed
-    ? try ConvolutionPlan(transposing: geometry, weight: weight)
-    : try ConvolutionPlan(geometry, weight: weight)
-  let places = layer.isTransposed ? x.shape.count : geometry.outputShape.count
-  let products = places * weight.shape.dimensions[1...].reduce(1, *)
+    ? try ConvolutionPlan(
+      transposing: ConvolutionGeometry(transposedInput: x.shape, weight: weight.shape, options),
+      weight: weight)
+    : try ConvolutionPlan(
+      ConvolutionGeometry(input: x.shape, weight: weight.shape, options), weight: weight)
   let forward = try median { _ = try plan(x) }
-  let gigaflops = 2e-9 * Double(products)
+  let rate = (Double(batch) * layer.gigaflops / forward * 10).rounded() / 10
   print(
-    "{\"layer\": \"\(layer.name)\", \"threads\": \(threads), \"batch\": \(batch), \"convolve\": \((gigaflops / forward * 10).rounded() / 10)}"
-  )
+    "{\"layer\": \"\(layer.name)\", \"threads\": \(threads), \"batch\": \(batch), \"convolve\": \(rate), "
+      + "\"method\": \"\(plan.algorithm.rawValue)\"}")
 }
