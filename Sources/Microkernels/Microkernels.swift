@@ -273,6 +273,45 @@ public struct Microkernels: Sendable {
     }
   }
 
+  /// out[p] = bias + sum over t of weights[t] * input[p + offsets[t]], for p in 0 ..< count rounded up to eight vectors.
+  public func correlateFlat(
+    _ input: UnsafePointer<Float>, _ offsets: UnsafePointer<Int32>, _ weights: UnsafePointer<Float>, taps: Int,
+    bias: Float, _ out: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.correlateFlat(input, offsets, weights, taps: taps, bias: bias, out, count: count)
+      case .avx2:
+        MicrokernelsAVX2.correlateFlat(input, offsets, weights, taps: taps, bias: bias, out, count: count)
+      case .baseline:
+        MicrokernelsBaseline.correlateFlat(input, offsets, weights, taps: taps, bias: bias, out, count: count)
+    #else
+      default:
+        MicrokernelsBaseline.correlateFlat(input, offsets, weights, taps: taps, bias: bias, out, count: count)
+    #endif
+    }
+  }
+
+  /// Copies rows of `width` samples, end to end, writing nothing beyond the last.
+  public func copyRows(
+    _ source: UnsafePointer<Float>, sourceStride: Int, _ out: UnsafeMutablePointer<Float>, width: Int, rows: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.copyRows(source, sourceStride: sourceStride, out, width: width, rows: rows)
+      case .avx2:
+        MicrokernelsAVX2.copyRows(source, sourceStride: sourceStride, out, width: width, rows: rows)
+      case .baseline:
+        MicrokernelsBaseline.copyRows(source, sourceStride: sourceStride, out, width: width, rows: rows)
+    #else
+      default:
+        MicrokernelsBaseline.copyRows(source, sourceStride: sourceStride, out, width: width, rows: rows)
+    #endif
+    }
+  }
+
   /// The 36 transformed inputs of one vector of Winograd tiles; see `Winograd.swift` of the ISA targets.
   public func winogradInput(
     _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,

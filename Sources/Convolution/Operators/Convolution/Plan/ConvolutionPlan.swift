@@ -14,7 +14,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case tiles
     /// 3x3 kernels of stride 1 with a quarter of the products, by transforms: Winograd's F(4x4, 3x3).
     case winograd
-    /// One input channel a group: plane by plane, on the tiles of image filters.
+    /// One input channel a group: plane by plane, rows laid end to end.
     case depthwise
   }
 
@@ -56,7 +56,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case .depthwise:
       guard DepthwiseConvolution.accepts(geometry) else {
         throw .invalid(
-          "the algorithm depthwise takes one input channel a group, planes, and no dilation alone")
+          "the algorithm depthwise takes one input channel a group, on planes, alone")
       }
       prepared = .depthwise(DepthwiseConvolution(geometry, weight, bias?.scalars))
     case .tiles: prepared = .tiles(TiledConvolution(forward: geometry, weight, bias?.scalars))

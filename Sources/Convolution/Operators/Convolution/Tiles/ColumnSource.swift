@@ -147,7 +147,7 @@ struct ColumnSource: Sendable {
 
 extension ColumnSource.BlockRuns {
   /// Adds a run, to the one before where both are constants.
-  fileprivate mutating func add(_ target: Int, _ source: Int?, _ count: Int) {
+  mutating func add(_ target: Int, _ source: Int?, _ count: Int) {
     if source == nil, runs.count > Int(starts[starts.count - 1]), let last = runs.last, last.source < 0,
       Int(last.target + last.count) == target
     {

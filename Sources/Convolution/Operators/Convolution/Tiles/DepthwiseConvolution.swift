@@ -2,126 +2,122 @@ import CIntrinsics
 import Microkernels
 import Tensors
 
-/// One kernel for each output channel, over one input channel: every plane by the image filters' register tiles. A
-/// stride splits the padded rows and columns into phases, each correlated with its part of the kernel, so that no
-/// output is computed that is not kept. The workspace is one band of rows a thread.
+/// One kernel for each output channel, over one input channel. A band of a plane's padded rows is laid end to end, and
+/// correlated as one long signal whose taps are whole rows apart: vectors are full whatever the width. A stride splits
+/// rows and columns into phases, laid one after another, so that no output is computed that is not kept. The workspace
+/// is one band a thread.
 struct DepthwiseConvolution: Sendable {
   private let geometry: ConvolutionGeometry
   private let kernels = Microkernels()
-  private let plane: PaddedPlane
+  private let weights: [Float]
   private let bias: [Float]
-  /// Of each phase that has taps, its rows, columns, and the weights of all channels in the tiles' order.
-  private let phases: [Phase]
+  /// Where each tap reads, from the place of its output.
+  private let offsets: [Int32]
+  private let bands: [Band]
+  /// Padded columns of a phase, and rows of a phase for the tallest band.
+  private let columns: Int
+  private let phaseRows: Int
+  private let phaseCount: Int
 
-  private struct Phase: Sendable {
-    let row: Int
-    let column: Int
-    let kernelHeight: Int
-    let kernelWidth: Int
-    /// `2 * kernelHeight * kernelWidth` a channel.
-    let weights: [Float]
+  /// Some output rows, and how the samples that they read are copied together.
+  private struct Band: Sendable {
+    let rows: Range<Int>
+    let runs: ColumnSource.BlockRuns
   }
 
-  /// Whether the algorithm has an answer: one input channel a group, planes, no dilation.
+  /// Whether the algorithm has an answer: one input channel a group, planes.
   static func accepts(_ g: ConvolutionGeometry) -> Bool {
-    g.inChannels == g.groups && g.dilation == [1, 1, 1] && g.kernel[0] == 1 && g.input[0] == 1
-      && g.output[0] == 1 && g.padding[0] == Padding.Amount(0, 0)
+    g.inChannels == g.groups && g.kernel[0] == 1 && g.input[0] == 1 && g.output[0] == 1
+      && g.padding[0] == Padding.Amount(0, 0)
   }
+
+  /// Floats of a band's padded rows: half a first-level cache.
+  private static let bandCount = 5000
 
   /// - Precondition: ``accepts(_:)`` the geometry.
   init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
     geometry = g
+    weights = w.scalars
     self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
-    let (kernelHeight, kernelWidth) = (g.kernel[1], g.kernel[2])
-    plane = PaddedPlane(
-      g, height: (g.output[1] - 1) * g.stride[1] + kernelHeight,
-      width: (g.output[2] - 1) * g.stride[2] + kernelWidth)
-    let values = w.scalars
-    phases = (0..<min(g.stride[1], kernelHeight)).flatMap { row in
-      (0..<min(g.stride[2], kernelWidth)).map { column in
-        let rows = Array(stride(from: row, to: kernelHeight, by: g.stride[1]))
-        let columns = Array(stride(from: column, to: kernelWidth, by: g.stride[2]))
-        // Column by column, each twice over.
-        let weights = (0..<g.outChannels).flatMap { k in
-          columns.flatMap { s in (rows + rows).map { r in values[(k * kernelHeight + r) * kernelWidth + s] } }
-        }
-        return Phase(
-          row: row, column: column, kernelHeight: rows.count, kernelWidth: columns.count, weights: weights)
+    let reach = (1...2).map { g.dilation[$0] * (g.kernel[$0] - 1) }
+    let (strideY, strideX) = (g.stride[1], g.stride[2])
+    let columns = g.output[2] + reach[1] / strideX
+    let (phasesY, phasesX) = (min(strideY, reach[0] + 1), min(strideX, reach[1] + 1))
+    let tall = max(1, min(g.output[1], Self.bandCount / (columns * phasesY * phasesX) - reach[0] / strideY))
+    let phaseRows = tall + reach[0] / strideY
+    (self.columns, self.phaseRows, phaseCount) = (columns, phaseRows, phasesY * phasesX)
+    offsets = (0..<g.kernel[1]).flatMap { r in
+      (0..<g.kernel[2]).map { s in
+        let (y, x) = (r * g.dilation[1], s * g.dilation[2])
+        let phase = y % strideY * phasesX + x % strideX
+        return Int32((phase * phaseRows + y / strideY) * columns + x / strideX)
       }
+    }
+    bands = stride(from: 0, to: g.output[1], by: tall).map { top in
+      var runs = ColumnSource.BlockRuns()
+      for phaseY in 0..<phasesY {
+        for phaseX in 0..<phasesX {
+          for r in 0..<min(phaseRows, g.output[1] - top + reach[0] / strideY) {
+            let target = ((phaseY * phasesX + phaseX) * phaseRows + r) * columns
+            let row = Self.source(g, 1, (top + r) * strideY + phaseY)
+            var start = 0
+            while start < columns {
+              // As many samples as lie side by side.
+              let first = row.flatMap { _ in Self.source(g, 2, start * strideX + phaseX) }
+              var end = start + 1
+              while end < columns {
+                let next = row.flatMap { _ in Self.source(g, 2, end * strideX + phaseX) }
+                guard next == first.map({ $0 + (end - start) * strideX }) else { break }
+                end += 1
+              }
+              runs.add(target + start, first.map { row! * g.input[2] + $0 }, end - start)
+              start = end
+            }
+          }
+        }
+      }
+      runs.starts.append(Int32(runs.runs.count))
+      return Band(rows: top..<min(g.output[1], top + tall), runs: runs)
     }
   }
 
-  var weightBytes: Int { phases.reduce(0) { $0 + $1.weights.count * MemoryLayout<Float>.stride } }
+  /// The sample of a padded row or column, nil where the constant stands, and beyond the padding.
+  private static func source(_ g: ConvolutionGeometry, _ axis: Int, _ padded: Int) -> Int? {
+    let position = padded - g.padding[axis].begin
+    guard position < g.input[axis] + g.padding[axis].end else { return nil }
+    return g.mode.sourceIndex(position, count: g.input[axis])
+  }
 
-  /// Output rows that are computed together.
-  private static let band = 16
+  var weightBytes: Int { weights.count * MemoryLayout<Float>.stride }
 
   func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
     let g = geometry
     let (height, width) = (g.output[1], g.output[2])
-    let inputPlane = g.input[1] * g.input[2]
     let multiplier = g.outChannels / g.inChannels
-    let tallest = phases.map(\.kernelHeight).max() ?? 1
-    let widest = phases.map(\.kernelWidth).max() ?? 1
-    let step = width + widest + Int(CONVOLVE_TILE_COLUMNS)
-    let band = min(Self.band, height)
-    let tileRows = Int(CONVOLVE_TILE_ROWS)
-    let inputCount = (band + tallest + tileRows) * step
+    let taps = offsets.count
+    // Eight vectors may be read and written beyond a band.
+    let slack = 9 * kernels.tileShapes.lanes
+    let inputCount = phaseCount * phaseRows * columns + slack
+    let fill = Float(g.mode.fillValue)
     ThreadPool.shared.parallelFor(g.batch * g.outChannels) { piece in
       let (n, k) = (piece / g.outChannels, piece % g.outChannels)
-      let source = x + (n * g.inChannels + k / multiplier) * inputPlane
-      let target = y + piece * height * width
-      Scratch.withFloats(inputCount + (band + tileRows) * step + plane.columnCount) { scratch in
+      let source = x + (n * g.inChannels + k / multiplier) * g.input[1] * g.input[2]
+      Scratch.withFloats(inputCount + phaseRows * columns + slack) { scratch in
         let output = scratch + inputCount
-        let row = output + (band + tileRows) * step
-        var top = 0
-        while top < height {
-          let rows = min(band, height - top)
-          for (i, phase) in phases.enumerated() {
-            copy(source, phase, top, rows, to: scratch, step, row)
-            correlate(phase, k, scratch, step, rows, accumulating: i > 0, into: output)
+        for band in bands {
+          kernels.packColumns(
+            band.runs.runs, band.runs.starts, taps: 1, firstTap: 0, depth: 1, source, planeStride: 0,
+            step: g.stride[2], fill: fill, scratch, rowStride: 0)
+          weights.withUnsafeBufferPointer { weights in
+            kernels.correlateFlat(
+              scratch, offsets, weights.baseAddress! + k * taps, taps: taps, bias: bias[k], output,
+              count: band.rows.count * columns)
           }
-          for r in 0..<rows {
-            let (from, to) = (output + r * step, target + (top + r) * width)
-            for i in 0..<width { to[i] = from[i] + bias[k] }
-          }
-          top += rows
+          kernels.copyRows(
+            output, sourceStride: columns, y + (piece * height + band.rows.lowerBound) * width, width: width,
+            rows: band.rows.count)
         }
       }
-    }
-  }
-
-  /// The samples of a phase that some output rows read.
-  private func copy(
-    _ source: UnsafePointer<Float>, _ phase: Phase, _ top: Int, _ rows: Int,
-    to block: UnsafeMutablePointer<Float>, _ step: Int, _ row: UnsafeMutablePointer<Float>
-  ) {
-    let (strideY, strideX) = (geometry.stride[1], geometry.stride[2])
-    let columns = geometry.output[2] + phase.kernelWidth - 1
-    for r in 0..<rows + phase.kernelHeight - 1 {
-      let padded = (top + r) * strideY + phase.row
-      let out = block + r * step
-      if strideX == 1 {
-        plane.copyRow(source, padded, 0..<columns, to: out)
-      } else {
-        plane.copyRow(source, padded, phase.column..<phase.column + (columns - 1) * strideX + 1, to: row)
-        for i in 0..<columns { out[i] = row[i &* strideX] }
-      }
-    }
-  }
-
-  private func correlate(
-    _ phase: Phase, _ k: Int, _ input: UnsafePointer<Float>, _ step: Int, _ rows: Int, accumulating: Bool,
-    into output: UnsafeMutablePointer<Float>
-  ) {
-    phase.weights.withUnsafeBufferPointer { weights in
-      var block = ConvolveBlock(
-        input: input, inputStride: step,
-        weights: weights.baseAddress! + k * 2 * phase.kernelHeight * phase.kernelWidth,
-        kernelHeight: phase.kernelHeight, kernelWidth: phase.kernelWidth, tapStep: 1, output: output,
-        outputStride: step, rows: rows, columns: geometry.output[2], accumulate: accumulating ? 1 : 0,
-        tapsTogether: 1)
-      kernels.correlate(&block)
     }
   }
 }
