@@ -127,15 +127,21 @@ struct TiledConvolution: Sendable {
     guard batch > 0, columns.outputs > 0 else { return }
     let blocks = blocks.count
     let threads = ThreadPool.shared.threadCount
-    // Weights are read once for a run of blocks, so runs are long, but as even as the threads need them.
+    // Weights are read once for a run of blocks, so runs are long. Where there are too few of them to keep the threads
+    // evenly busy, rows are split: each thread then reads its own weights, and copies the columns for itself.
     let planes = batch * groups
     let longest = 8
-    var runs = (blocks + longest - 1) / longest
-    if planes * runs < 2 * threads { runs = min(blocks, (2 * threads + planes - 1) / planes) }
-    if planes == 1, runs > threads { runs = min(blocks, (runs + threads - 1) / threads * threads) }
-    // Few pieces are split by rows too, each copying the columns for itself.
     let tall = (rows + product.panelRows - 1) / product.panelRows
-    let chunks = planes * runs >= threads ? 1 : min(tall, (threads + planes * runs - 1) / (planes * runs))
+    var runs = (blocks + longest - 1) / longest
+    var chunks = 1
+    if planes * runs < 4 * threads, (planes * runs) % threads != 0 {
+      if tall >= 4 * threads {
+        chunks = threads
+      } else {
+        runs = min(blocks, (threads + planes - 1) / planes * max(1, runs / threads))
+        chunks = planes * runs >= threads ? 1 : min(tall, threads)
+      }
+    }
     let biasStep = tall * product.panelRows * product.shapes.lanes
     bias.withUnsafeBufferPointer { bias in
       let bias = bias.baseAddress!
@@ -218,9 +224,10 @@ struct TiledConvolution: Sendable {
       }
       return
     }
-    for (p, output) in outputs.enumerated() {
-      let place = target.place(output)
-      for (i, row) in range.enumerated() { y[row * targetPlane + place] = sums[i * step + p] }
+    let places = outputs.map(target.place)
+    for (i, row) in range.enumerated() {
+      let (from, to) = (sums + i * step, y + row * targetPlane)
+      for (p, place) in places.enumerated() { to[place] = from[p] }
     }
   }
 }
