@@ -275,7 +275,8 @@ public struct Microkernels: Sendable {
 
   /// out[p] = bias + sum over t of weights[t] * input[p + offsets[t]], for p in 0 ..< count rounded up to eight vectors.
   public func correlateFlat(
-    _ input: UnsafePointer<Float>, _ offsets: UnsafePointer<Int32>, _ weights: UnsafePointer<Float>, taps: Int,
+    _ input: UnsafePointer<Float>, _ offsets: UnsafePointer<Int32>, _ weights: UnsafePointer<Float>,
+    taps: Int,
     bias: Float, _ out: UnsafeMutablePointer<Float>, count: Int
   ) {
     switch instructionSet {
@@ -295,7 +296,8 @@ public struct Microkernels: Sendable {
 
   /// Copies rows of `width` samples, end to end, writing nothing beyond the last.
   public func copyRows(
-    _ source: UnsafePointer<Float>, sourceStride: Int, _ out: UnsafeMutablePointer<Float>, width: Int, rows: Int
+    _ source: UnsafePointer<Float>, sourceStride: Int, _ out: UnsafeMutablePointer<Float>, width: Int,
+    rows: Int
   ) {
     switch instructionSet {
     #if arch(x86_64)

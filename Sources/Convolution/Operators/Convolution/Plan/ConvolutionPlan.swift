@@ -12,6 +12,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case loops
     /// A product of weights and columns in register tiles, summed in the order of the definition.
     case tiles
+    /// The same, turned over: vectors along the output channels, for few outputs.
+    case narrow
     /// 3x3 kernels of stride 1 with a quarter of the products, by transforms: Winograd's F(4x4, 3x3).
     case winograd
     /// One input channel a group: plane by plane, rows laid end to end.
@@ -25,6 +27,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   private enum Prepared: Sendable {
     case loops(ConvolutionLoops<Float>, weight: Tensor<Float>, bias: Tensor<Float>?)
     case tiles(TiledConvolution)
+    case narrow(NarrowConvolution)
     case winograd(WinogradConvolution)
     case depthwise(DepthwiseConvolution)
     case transposed([TiledConvolution])
@@ -59,6 +62,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
           "the algorithm depthwise takes one input channel a group, on planes, alone")
       }
       prepared = .depthwise(DepthwiseConvolution(geometry, weight, bias?.scalars))
+    case .narrow: prepared = .narrow(NarrowConvolution(geometry, weight, bias?.scalars))
     case .tiles: prepared = .tiles(TiledConvolution(forward: geometry, weight, bias?.scalars))
     }
   }
@@ -88,8 +92,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   private static func choice(_ g: ConvolutionGeometry) -> Algorithm {
     if DepthwiseConvolution.accepts(g), g.outChannels / g.groups < fewestRows { return .depthwise }
     if g.outChannels / g.groups < fewestRows { return .loops }
-    return WinogradConvolution.accepts(g) && WinogradConvolution.pays(g, Microkernels().tileShapes)
-      ? .winograd : .tiles
+    let shapes = Microkernels().tileShapes
+    if WinogradConvolution.accepts(g), WinogradConvolution.pays(g, shapes) { return .winograd }
+    return NarrowConvolution.pays(g, shapes) ? .narrow : .tiles
   }
 
   private var isTransposed: Bool {
@@ -115,6 +120,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
         switch prepared {
         case .loops: break
         case .tiles(let tiled): tiled.run(x, into: y)
+        case .narrow(let narrow): narrow.run(x, into: y)
         case .winograd(let winograd): winograd.run(x, into: y)
         case .depthwise(let depthwise): depthwise.run(x, into: y)
         case .transposed(let phases): for phase in phases { phase.run(x, into: y) }
@@ -130,6 +136,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     switch prepared {
     case .loops(_, let weight, _): weight.shape.count * MemoryLayout<Float>.stride
     case .tiles(let tiled): tiled.weightBytes
+    case .narrow(let narrow): narrow.weightBytes
     case .winograd(let winograd): winograd.weightBytes
     case .depthwise(let depthwise): depthwise.weightBytes
     case .transposed(let phases): phases.reduce(0) { $0 + $1.weightBytes }
