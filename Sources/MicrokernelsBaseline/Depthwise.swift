@@ -39,7 +39,8 @@ public func correlateFlat(
   }
 }
 
-/// Copies rows of `width` samples, the last one exactly, the others in whole vectors that the next row writes over.
+/// Copies rows of `width` samples, end to end, in whole vectors where they end within the rows: what is too much is
+/// written over by the next row.
 @inline(never)
 public func copyRows(
   _ source: UnsafePointer<Float>, sourceStride: Int, _ out: UnsafeMutablePointer<Float>, width: Int, rows: Int
@@ -47,10 +48,9 @@ public func copyRows(
   var r = 0
   while r < rows {
     let (from, to) = (source + r &* sourceStride, out + r &* width)
+    let room = (rows &- r) &* width
     var i = 0
-    // Beyond the last row lies what is not ours.
-    let end = r &+ 1 < rows ? width : width / lanes &* lanes
-    while i < end {
+    while i < width, i &+ lanes <= room {
       store(load(from + i), to + i)
       i = i &+ lanes
     }

@@ -32,8 +32,9 @@ public final class ThreadPool: @unchecked Sendable {
     var isOver = false
   }
 
-  /// How often an idle worker looks for the next loop before it sleeps: about 20 microseconds.
-  private static let spins = 1000
+  /// How often an idle worker looks for the next loop before it sleeps: some tens of microseconds, about what waking
+  /// it up would take.
+  private static let spins = 2000
 
   /// - Precondition: `threads` is at least 1.
   public init(threads: Int) {
@@ -87,7 +88,7 @@ public final class ThreadPool: @unchecked Sendable {
       var waited = 0
       while working.load(ordering: .acquiring) != 0 {
         waited += 1
-        if waited > Self.spins { sched_yield() }
+        if waited > Self.spins { sched_yield() } else { convolve_pause() }
       }
     }
     busy.store(false, ordering: .releasing)
@@ -119,7 +120,10 @@ public final class ThreadPool: @unchecked Sendable {
     var seen = 0
     while true {
       var spins = 0
-      while generation.load(ordering: .acquiring) == seen, spins < Self.spins { spins += 1 }
+      while generation.load(ordering: .acquiring) == seen, spins < Self.spins {
+        convolve_pause()
+        spins += 1
+      }
       pthread_mutex_lock(mutex)
       while generation.load(ordering: .relaxed) == seen { pthread_cond_wait(condition, mutex) }
       seen = generation.load(ordering: .relaxed)

@@ -232,6 +232,15 @@ static inline void convolve_restore_denormals(uint64_t state) {
 #endif
 }
 
+/// Tells the processor that the calling thread waits in a loop: some tens of cycles.
+static inline void convolve_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 /// The processors that this process may run on: `taskset` is respected, which `sysconf` does not.
 int convolve_available_processors(void);
 

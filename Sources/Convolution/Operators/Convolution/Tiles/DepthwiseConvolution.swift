@@ -99,23 +99,29 @@ struct DepthwiseConvolution: Sendable {
     let slack = 9 * kernels.tileShapes.lanes
     let inputCount = phaseCount * phaseRows * columns + slack
     let fill = Float(g.mode.fillValue)
-    ThreadPool.shared.parallelFor(g.batch * g.outChannels) { piece in
-      let (n, k) = (piece / g.outChannels, piece % g.outChannels)
-      let source = x + (n * g.inChannels + k / multiplier) * g.input[1] * g.input[2]
+    let planes = g.batch * g.outChannels
+    // Planes may be small, so that a piece takes many.
+    let pieces = min(planes, 4 * ThreadPool.shared.threadCount)
+    ThreadPool.shared.parallelFor(pieces) { piece in
       Scratch.withFloats(inputCount + phaseRows * columns + slack) { scratch in
         let output = scratch + inputCount
-        for band in bands {
-          kernels.packColumns(
-            band.runs.runs, band.runs.starts, taps: 1, firstTap: 0, depth: 1, source, planeStride: 0,
-            step: g.stride[2], fill: fill, scratch, rowStride: 0)
-          weights.withUnsafeBufferPointer { weights in
-            kernels.correlateFlat(
-              scratch, offsets, weights.baseAddress! + k * taps, taps: taps, bias: bias[k], output,
-              count: band.rows.count * columns)
+        weights.withUnsafeBufferPointer { weights in
+          for plane in planes * piece / pieces..<planes * (piece + 1) / pieces {
+            let (n, k) = (plane / g.outChannels, plane % g.outChannels)
+            let source = x + (n * g.inChannels + k / multiplier) * g.input[1] * g.input[2]
+            for band in bands {
+              kernels.packColumns(
+                band.runs.runs, band.runs.starts, taps: 1, firstTap: 0, depth: 1, source, planeStride: 0,
+                step: g.stride[2], fill: fill, scratch, rowStride: 0)
+              kernels.correlateFlat(
+                scratch, offsets, weights.baseAddress! + k * taps, taps: taps, bias: bias[k], output,
+                count: band.rows.count * columns)
+              kernels.copyRows(
+                output, sourceStride: columns, y + (plane * height + band.rows.lowerBound) * width,
+                width: width,
+                rows: band.rows.count)
+            }
           }
-          kernels.copyRows(
-            output, sourceStride: columns, y + (piece * height + band.rows.lowerBound) * width, width: width,
-            rows: band.rows.count)
         }
       }
     }
