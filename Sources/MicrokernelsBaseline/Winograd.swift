@@ -1,7 +1,8 @@
 import CIntrinsics
 
 // Winograd's minimal filtering F(4x4, 3x3): 36 products a tile of 4x4 outputs instead of 144, in the points
-// 0, +-1/sqrt 2, +-sqrt 2 and infinity, whose rounding error is half that of the usual 0, +-1, +-2. The lanes of a
+// 0, +-2/3, +-3/2 and infinity, whose rounding error is half that of the usual 0, +-1, +-2 (measured: see
+// docs/decisions). The lanes of a
 // vector are tiles side by side in a row of an NCHW plane, so that nothing but the tiles' phases is rearranged.
 //
 // A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks" (2016); points by measurement.
@@ -64,8 +65,11 @@ func next(_ a: Vector, _ b: Vector) -> Vector {
   #endif
 }
 
-@inline(__always) var rootHalf: Float { 0.707_106_77 }
-@inline(__always) var rootTwo: Float { 1.414_213_5 }
+@inline(__always) var smallPoint: Float { 2 / 3 }
+@inline(__always) var largePoint: Float { 3 / 2 }
+/// Their squares, whose product is 1.
+@inline(__always) var smallSquare: Float { 4 / 9 }
+@inline(__always) var largeSquare: Float { 9 / 4 }
 
 /// B^T d: six inputs to six, stored `step` apart.
 @inline(__always)
@@ -73,18 +77,19 @@ func transformInput(
   _ d0: Vector, _ d1: Vector, _ d2: Vector, _ d3: Vector, _ d4: Vector, _ d5: Vector,
   _ out: UnsafeMutablePointer<Float>, _ step: Int
 ) {
-  let (half, two, fiveHalves) = (Vector(repeating: -0.5), Vector(repeating: -2), Vector(repeating: -2.5))
-  let even1 = multiplyAdd(d4, d2, two)
-  let odd1 = multiplyAdd(d3, d1, two)
-  let even2 = multiplyAdd(d4, d2, half)
-  let odd2 = multiplyAdd(d3, d1, half)
-  let (a, b) = (Vector(repeating: rootHalf), Vector(repeating: rootTwo))
-  store(multiplyAdd(d0 + d4, d2, fiveHalves), out)
+  let (small, large) = (Vector(repeating: -smallSquare), Vector(repeating: -largeSquare))
+  let both = Vector(repeating: -97 / 36)
+  let even1 = multiplyAdd(d4, d2, large)
+  let odd1 = multiplyAdd(d3, d1, large)
+  let even2 = multiplyAdd(d4, d2, small)
+  let odd2 = multiplyAdd(d3, d1, small)
+  let (a, b) = (Vector(repeating: smallPoint), Vector(repeating: largePoint))
+  store(multiplyAdd(d0 + d4, d2, both), out)
   store(multiplyAdd(even1, odd1, a), out + step)
   store(multiplyAdd(even1, odd1, -a), out + 2 &* step)
   store(multiplyAdd(even2, odd2, b), out + 3 &* step)
   store(multiplyAdd(even2, odd2, -b), out + 4 &* step)
-  store(multiplyAdd(d1 + d5, d3, fiveHalves), out + 5 &* step)
+  store(multiplyAdd(d1 + d5, d3, both), out + 5 &* step)
 }
 
 /// The 36 transformed inputs of one vector of tiles side by side.
@@ -127,12 +132,12 @@ func transformOutput(
   _ m0: Vector, _ m1: Vector, _ m2: Vector, _ m3: Vector, _ m4: Vector, _ m5: Vector
 ) -> (Vector, Vector, Vector, Vector) {
   let (sum1, difference1, sum2, difference2) = (m1 + m2, m1 - m2, m3 + m4, m3 - m4)
-  let (a, b) = (Vector(repeating: rootHalf), Vector(repeating: rootTwo))
+  let (a, b) = (Vector(repeating: smallPoint), Vector(repeating: largePoint))
+  let (small, large) = (Vector(repeating: smallSquare), Vector(repeating: largeSquare))
   return (
     m0 + sum1 + sum2, multiplyAdd(difference1 * a, difference2, b),
-    multiplyAdd(sum1 * Vector(repeating: 0.5), sum2, Vector(repeating: 2)),
-    multiplyAdd(
-      multiplyAdd(m5, difference1, a * Vector(repeating: 0.5)), difference2, b * Vector(repeating: 2))
+    multiplyAdd(sum1 * small, sum2, large),
+    multiplyAdd(multiplyAdd(m5, difference1, a * small), difference2, b * large)
   )
 }
 

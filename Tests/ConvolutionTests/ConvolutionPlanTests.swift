@@ -73,6 +73,49 @@ import Testing
     }
   }
 
+  /// Over normal inputs, and over inputs as after a ReLU, the transforms' error is within five times that of the
+  /// definition summed in float32, both as the root of the mean square against float64.
+  @Test(arguments: [16, 64, 200], [false, true]) func theDefaultIsNearlyAsExact(
+    channels: Int, isPositive: Bool
+  ) throws {
+    var g = SeededGenerator(seed: UInt64(channels))
+    var x = Tensor<Float>.randomNormal(shape: [1, channels, 13, 18], using: &g)
+    if isPositive { x = Activation.relu(x) }
+    let w = Tensor<Float>.randomNormal(shape: [24, channels, 3, 3], using: &g)
+    let options = ConvolutionGeometry.Options(padding: .symmetric(1))
+    let geometry = try ConvolutionGeometry(input: x.shape, weight: w.shape, options)
+    let reference = try conv(Self.double(x), weight: Self.double(w), options).scalars
+    func error(_ algorithm: ConvolutionPlan.Algorithm) throws -> Double {
+      let y = try ConvolutionPlan(geometry, weight: w, algorithm: algorithm)(x).scalars
+      let squares = zip(y, reference).reduce(0) { $0 + (Double($1.0) - $1.1) * (Double($1.0) - $1.1) }
+      return (squares / Double(y.count)).squareRoot()
+    }
+    let (direct, transformed) = (try error(.loops), try error(.winograd))
+    let tiles = try error(.tiles)
+    #expect(tiles <= direct, "\(tiles / direct) times direct summation's")
+    #expect(transformed <= 5 * direct, "\(transformed / direct) times direct summation's")
+    let isDefault = try ConvolutionPlan(geometry, weight: w).algorithm == .winograd
+    let isExact = try ConvolutionPlan(geometry, weight: w, errorBudget: .exact).algorithm != .winograd
+    #expect(isDefault && isExact)
+  }
+
+  private static let pools = [1, 2, 3, 5, 8].map { ThreadPool(threads: $0) }
+
+  @Test(arguments: ConvolutionPlan.Algorithm.allCases)
+  func sameBitsForAnyThreadCount(algorithm: ConvolutionPlan.Algorithm) throws {
+    var g = SeededGenerator(seed: 9)
+    var count = 0
+    while count < 20 {
+      guard let (x, w, bias, geometry) = try Self.problem(algorithm, &g) else { continue }
+      count += 1
+      let plan = try ConvolutionPlan(geometry, weight: w, bias: bias, algorithm: algorithm)
+      let alone = try plan(x, on: Self.pools[0])
+      for pool in Self.pools.dropFirst() {
+        #expect(try plan(x, on: pool) == alone, "\(geometry) on \(pool.threadCount) threads")
+      }
+    }
+  }
+
   @Test func transposedIsTheTranspose() throws {
     var g = SeededGenerator(seed: 8)
     for (stride, extra) in [([1], [0]), ([2], [1]), ([3, 2], [0, 1])] {

@@ -15,7 +15,8 @@ import Tensors
 /// - Throws: ``GeometryError`` where shapes do not fit together or nothing would come out, before anything is
 ///   allocated.
 /// - Complexity: N * K * C / groups * taps * outputs multiply-adds. The workspace in float32 is a copy of the weight
-///   and 80 KiB a thread; in float64, and for fewer than four channels a group, there is none.
+///   and some 100 KiB a thread; in float64 there is none. ``ConvolutionPlan`` prepares the weight once for many inputs,
+///   and knows faster algorithms.
 /// - Source: PyTorch `conv1d`, `conv2d`, `conv3d`; ONNX `Conv`.
 public func conv<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil,
@@ -23,7 +24,7 @@ public func conv<Scalar: FloatingScalar>(
 ) throws(GeometryError) -> Tensor<Scalar> {
   let geometry = try ConvolutionGeometry(input: input.shape, weight: weight.shape, options)
   try check(bias: bias?.shape, channels: geometry.outChannels)
-  return convolutionForward(geometry, input, weight, bias)
+  return try convolutionForward(geometry, input, weight, bias)
 }
 
 /// The gradients of ``conv(_:weight:bias:_:)``.
@@ -50,7 +51,7 @@ public func convGradients<Scalar: FloatingScalar>(
   let geometry = try ConvolutionGeometry(input: input.shape, weight: weight.shape, options)
   try check(upstream: upstream.shape, output: geometry.outputShape)
   return ConvGradients(
-    input: convolutionInputGradient(geometry, upstream, weight, nil),
+    input: try convolutionInputGradient(geometry, upstream, weight, nil),
     weight: convolutionWeightGradient(geometry, upstream, input), bias: upstream.sumPerChannel())
 }
 
@@ -75,7 +76,7 @@ public func convTranspose<Scalar: FloatingScalar>(
   let geometry = try ConvolutionGeometry(
     transposedInput: input.shape, weight: weight.shape, options, outputPadding: outputPadding)
   try check(bias: bias?.shape, channels: geometry.inChannels)
-  return convolutionInputGradient(geometry, input, weight, bias)
+  return try convolutionInputGradient(geometry, input, weight, bias)
 }
 
 /// The gradients of ``convTranspose(_:weight:bias:_:outputPadding:)`` with respect to input, weight and bias.
@@ -95,7 +96,7 @@ public func convTransposeGradients<Scalar: FloatingScalar>(
   try check(upstream: upstream.shape, output: geometry.inputShape)
   // Transposed again: upstream takes the place of the convolution's input.
   return ConvGradients(
-    input: convolutionForward(geometry, upstream, weight, nil),
+    input: try convolutionForward(geometry, upstream, weight, nil),
     weight: convolutionWeightGradient(geometry, input, upstream), bias: upstream.sumPerChannel())
 }
 

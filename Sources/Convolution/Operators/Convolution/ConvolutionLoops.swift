@@ -56,14 +56,16 @@ struct ConvolutionLoops<Scalar: FloatingScalar> {
   }
 
   /// y from x, w and bias.
-  func forward(_ x: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?) -> Tensor<Scalar> {
+  func forward(
+    _ x: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?, on pool: ThreadPool = .shared
+  ) -> Tensor<Scalar> {
     let g = geometry
     let biases = bias?.scalars
     return x.withUnsafeBufferPointer { x in
       w.withUnsafeBufferPointer { w in
         Tensor(unsafeUninitializedShape: g.outputShape) { y in
           let (x, w, y) = (x.baseAddress!, w.baseAddress!, y.baseAddress!)
-          ThreadPool.shared.parallelFor(g.batch * g.outChannels) { piece in
+          pool.parallelFor(g.batch * g.outChannels) { piece in
             let (n, k) = (piece / g.outChannels, piece % g.outChannels)
             let plane = y + piece * outputPlane
             plane.initialize(repeating: biases?[k] ?? 0, count: outputPlane)

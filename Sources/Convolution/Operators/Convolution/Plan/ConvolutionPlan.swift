@@ -20,6 +20,14 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case depthwise
   }
 
+  /// How far results may be from the definition's.
+  public enum ErrorBudget: Sendable, Hashable {
+    /// At most five times as far as by direct summation: transforms may save products.
+    case `default`
+    /// By direct summation alone.
+    case exact
+  }
+
   public let geometry: ConvolutionGeometry
   public let algorithm: Algorithm
   private let prepared: Prepared
@@ -37,18 +45,19 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   ///   - geometry: shapes and how the kernel moves.
   ///   - weight: `[K, C / groups, spatial...]`
   ///   - bias: `[K]`
+  ///   - errorBudget: which algorithms the planner may choose.
   ///   - algorithm: the planner's choice where nil.
   /// - Throws: ``GeometryError`` where the weight or the bias do not fit, or the algorithm has no answer to the geometry.
   public init(
     _ geometry: ConvolutionGeometry, weight: Tensor<Float>, bias: Tensor<Float>? = nil,
-    algorithm: Algorithm? = nil
+    errorBudget: ErrorBudget = .default, algorithm: Algorithm? = nil
   ) throws(GeometryError) {
     guard weight.shape == geometry.weightShape else {
       throw .invalid("a weight of shape \(weight.shape): the geometry's is \(geometry.weightShape)")
     }
     try check(bias: bias?.shape, channels: geometry.outChannels)
     self.geometry = geometry
-    self.algorithm = algorithm ?? Self.choice(geometry)
+    self.algorithm = algorithm ?? Self.choice(geometry, errorBudget)
     switch self.algorithm {
     case .loops: prepared = .loops(ConvolutionLoops(geometry), weight: weight, bias: bias)
     case .winograd:
@@ -89,11 +98,13 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   /// Below as many rows, a tile is mostly empty.
   private static let fewestRows = 4
 
-  private static func choice(_ g: ConvolutionGeometry) -> Algorithm {
+  private static func choice(_ g: ConvolutionGeometry, _ budget: ErrorBudget) -> Algorithm {
     if DepthwiseConvolution.accepts(g), g.outChannels / g.groups < fewestRows { return .depthwise }
     if g.outChannels / g.groups < fewestRows { return .loops }
     let shapes = Microkernels().tileShapes
-    if WinogradConvolution.accepts(g), WinogradConvolution.pays(g, shapes) { return .winograd }
+    if budget == .default, WinogradConvolution.accepts(g), WinogradConvolution.pays(g, shapes) {
+      return .winograd
+    }
     return NarrowConvolution.pays(g, shapes) ? .narrow : .tiles
   }
 
@@ -106,24 +117,30 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   public var inputShape: Shape { isTransposed ? geometry.outputShape : geometry.inputShape }
   public var outputShape: Shape { isTransposed ? geometry.inputShape : geometry.outputShape }
 
-  /// - Parameter input: of ``inputShape``.
+  /// - Parameters:
+  ///   - input: of ``inputShape``.
+  ///   - pool: the threads that it runs on.
   /// - Returns: of ``outputShape``.
   /// - Throws: ``GeometryError`` for an input of another shape.
-  public func callAsFunction(_ input: Tensor<Float>) throws(GeometryError) -> Tensor<Float> {
+  public func callAsFunction(
+    _ input: Tensor<Float>, on pool: ThreadPool = .shared
+  ) throws(GeometryError) -> Tensor<Float> {
     guard input.shape == inputShape else {
       throw .invalid("an input of shape \(input.shape): the plan's is \(inputShape)")
     }
-    if case .loops(let loops, let weight, let bias) = prepared { return loops.forward(input, weight, bias) }
+    if case .loops(let loops, let weight, let bias) = prepared {
+      return loops.forward(input, weight, bias, on: pool)
+    }
     return input.withUnsafeBufferPointer { x in
       Tensor(unsafeUninitializedShape: outputShape) { y in
         let (x, y) = (x.baseAddress!, y.baseAddress!)
         switch prepared {
         case .loops: break
-        case .tiles(let tiled): tiled.run(x, into: y)
-        case .narrow(let narrow): narrow.run(x, into: y)
-        case .winograd(let winograd): winograd.run(x, into: y)
-        case .depthwise(let depthwise): depthwise.run(x, into: y)
-        case .transposed(let phases): for phase in phases { phase.run(x, into: y) }
+        case .tiles(let tiled): tiled.run(x, into: y, on: pool)
+        case .narrow(let narrow): narrow.run(x, into: y, on: pool)
+        case .winograd(let winograd): winograd.run(x, into: y, on: pool)
+        case .depthwise(let depthwise): depthwise.run(x, into: y, on: pool)
+        case .transposed(let phases): for phase in phases { phase.run(x, into: y, on: pool) }
         }
       }
     }

@@ -90,7 +90,7 @@ struct DepthwiseConvolution: Sendable {
 
   var weightBytes: Int { weights.count * MemoryLayout<Float>.stride }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, on pool: ThreadPool) {
     let g = geometry
     let (height, width) = (g.output[1], g.output[2])
     let multiplier = g.outChannels / g.inChannels
@@ -101,8 +101,8 @@ struct DepthwiseConvolution: Sendable {
     let fill = Float(g.mode.fillValue)
     let planes = g.batch * g.outChannels
     // Planes may be small, so that a piece takes many.
-    let pieces = min(planes, 4 * ThreadPool.shared.threadCount)
-    ThreadPool.shared.parallelFor(pieces) { piece in
+    let pieces = min(planes, 4 * pool.threadCount)
+    pool.parallelFor(pieces) { piece in
       Scratch.withFloats(inputCount + phaseRows * columns + slack) { scratch in
         let output = scratch + inputCount
         weights.withUnsafeBufferPointer { weights in

@@ -45,16 +45,16 @@ struct NarrowConvolution: Sendable {
 
   var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, on pool: ThreadPool) {
     let g = geometry
     let (inputs, rows) = (g.inChannels / g.groups, g.outChannels / g.groups)
     let wide = shapes.vectors * shapes.lanes
     let panels = (rows + wide - 1) / wide
     let planes = g.batch * g.groups
-    let threads = ThreadPool.shared.threadCount
+    let threads = pool.threadCount
     let chunks = planes >= threads ? 1 : min(panels, threads)
     let inputPlane = g.input.reduce(1, *)
-    ThreadPool.shared.parallelFor(planes * chunks) { piece in
+    pool.parallelFor(planes * chunks) { piece in
       let (plane, chunk) = (piece / chunks, piece % chunks)
       weights[plane % g.groups].withPanels { weights in
         self.piece(

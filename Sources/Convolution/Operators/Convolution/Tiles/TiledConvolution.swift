@@ -123,10 +123,10 @@ struct TiledConvolution: Sendable {
   /// Bytes of packed weights.
   var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, on pool: ThreadPool) {
     guard batch > 0, columns.outputs > 0 else { return }
     let blocks = blocks.count
-    let threads = ThreadPool.shared.threadCount
+    let threads = pool.threadCount
     // Weights are read once for a run of blocks, so runs are long. Where there are too few of them to keep the threads
     // evenly busy, rows are split: each thread then reads its own weights, and copies the columns for itself.
     let planes = batch * groups
@@ -145,7 +145,7 @@ struct TiledConvolution: Sendable {
     let biasStep = tall * product.panelRows * product.shapes.lanes
     bias.withUnsafeBufferPointer { bias in
       let bias = bias.baseAddress!
-      ThreadPool.shared.parallelFor(planes * runs * chunks) { piece in
+      pool.parallelFor(planes * runs * chunks) { piece in
         let chunk = piece % chunks
         let run = piece / chunks % runs
         let plane = piece / chunks / runs  // sample and group

@@ -1,5 +1,4 @@
 import Microkernels
-import RealModule
 import Tensors
 
 /// A 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): tiles of 6x6 inputs are transformed, multiplied with the
@@ -50,7 +49,7 @@ struct WinogradConvolution: Sendable {
   /// G w G^T for `count` kernels, in float64: entry i of kernel k at `i * count + k`.
   private static func transformed(_ w: UnsafePointer<Float>, count: Int) -> [Float] {
     // Values of a quadratic at the points, over the products of their distances.
-    let points = [0.0, 0.5.squareRoot(), -0.5.squareRoot(), 2.0.squareRoot(), -2.0.squareRoot()]
+    let points = [0, 2.0 / 3, -2.0 / 3, 1.5, -1.5]
     let g: [[Double]] =
       points.map { p in
         let distance = points.reduce(1) { $1 == p ? $0 : $0 * (p - $1) }
@@ -103,11 +102,11 @@ struct WinogradConvolution: Sendable {
   /// A strip of padded rows, with room for whole vectors of tiles.
   private var stripStride: Int { plane.columnCount + 5 * product.shapes.lanes }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, on pool: ThreadPool) {
     let g = geometry
     let planes = g.batch * g.groups
     guard planes > 0 else { return }
-    let threads = ThreadPool.shared.threadCount
+    let threads = pool.threadCount
     let rows = g.outChannels / g.groups
     var blocks = (tiles + blockTiles - 1) / blockTiles
     if planes == 1, blocks > threads { blocks = (blocks + threads - 1) / threads * threads }
@@ -115,7 +114,7 @@ struct WinogradConvolution: Sendable {
     let tall = (rows + product.panelRows - 1) / product.panelRows
     let chunks =
       planes * blocks >= threads ? 1 : min(tall, (threads + planes * blocks - 1) / (planes * blocks))
-    ThreadPool.shared.parallelFor(planes * blocks * chunks) { piece in
+    pool.parallelFor(planes * blocks * chunks) { piece in
       let chunk = piece % chunks
       let block = piece / chunks % blocks
       let plane = piece / chunks / blocks
