@@ -131,6 +131,27 @@ public struct ConvolutionGeometry: Sendable, Hashable {
     mode = .zeros
   }
 
+  /// The convolution that the transpose of one of stride 1 is, with zeros around its input: kernels turned round,
+  /// input and output exchanged. Nil for another stride, and for padding beyond the kernel's reach.
+  var turned: ConvolutionGeometry? {
+    guard stride == [1, 1, 1] else { return nil }
+    let margins = (0..<3).map { axis in
+      let reach = dilation[axis] * (kernel[axis] - 1)
+      let begin = reach - padding[axis].begin
+      return Padding.Amount(begin, input[axis] + reach - output[axis] - begin)
+    }
+    guard margins.allSatisfy({ $0.begin >= 0 && $0.end >= 0 }) else { return nil }
+    return ConvolutionGeometry(turning: self, padding: margins)
+  }
+
+  private init(turning g: ConvolutionGeometry, padding: [Padding.Amount]) {
+    (rank, batch, groups) = (g.rank, g.batch, g.groups)
+    (inChannels, outChannels, input, output) = (g.outChannels, g.inChannels, g.output, g.input)
+    (kernel, stride, dilation) = (g.kernel, g.stride, g.dilation)
+    self.padding = padding
+    mode = .zeros
+  }
+
   public var inputShape: Shape { Shape([batch, inChannels] + input.suffix(rank)) }
   public var outputShape: Shape { Shape([batch, outChannels] + output.suffix(rank)) }
   public var weightShape: Shape { Shape([outChannels, inChannels / groups] + kernel.suffix(rank)) }

@@ -3,9 +3,6 @@ import Tensors
 // Which algorithm computes a convolution and its gradients: a plan without transforms in float32, the plain loops in
 // float64.
 
-/// Below as many rows, a tile is mostly empty.
-private let fewestRows = 4
-
 /// y from x, w and bias.
 func convolutionForward<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ x: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?
@@ -21,7 +18,7 @@ func convolutionForward<Scalar: FloatingScalar>(
 func convolutionInputGradient<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ dy: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?
 ) throws(GeometryError) -> Tensor<Scalar> {
-  if g.inChannels / g.groups >= fewestRows, let dy = dy as? Tensor<Float>, let w = w as? Tensor<Float>,
+  if let dy = dy as? Tensor<Float>, let w = w as? Tensor<Float>,
     let dx = try tiledInputGradient(g, dy, w, bias as? Tensor<Float>) as? Tensor<Scalar>
   {
     return dx
@@ -33,10 +30,11 @@ private func tiledInputGradient(
   _ g: ConvolutionGeometry, _ dy: Tensor<Float>, _ w: Tensor<Float>, _ bias: Tensor<Float>?
 ) throws(GeometryError) -> Tensor<Float> {
   switch g.mode {
-  case .zeros, .constant: return try ConvolutionPlan(transposing: g, weight: w, bias: bias)(dy)
+  case .zeros, .constant:
+    return try ConvolutionPlan(transposing: g, weight: w, bias: bias, errorBudget: .exact)(dy)
   case .reflect, .symmetric, .replicate, .circular:
     // The gradient of the padded input, whose margins are then added to the samples they were copied from.
-    var dx = try ConvolutionPlan(transposing: g.padded, weight: w, bias: bias)(dy)
+    var dx = try ConvolutionPlan(transposing: g.padded, weight: w, bias: bias, errorBudget: .exact)(dy)
     for axis in 0..<g.rank {
       let (amount, size) = (g.padding[3 - g.rank + axis], g.input[3 - g.rank + axis])
       if amount == Padding.Amount(0, 0) { continue }
@@ -45,6 +43,9 @@ private func tiledInputGradient(
     return dx
   }
 }
+
+/// Below as many rows, a tile is mostly empty.
+private let fewestRows = 4
 
 /// dw from dy and x.
 func convolutionWeightGradient<Scalar: FloatingScalar>(

@@ -76,20 +76,28 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
   }
 
-  /// A transposed convolution: as many convolutions of stride 1 as the strides have phases.
+  /// A transposed convolution: of stride 1 a convolution with the kernels turned round, otherwise as many convolutions of
+  /// stride 1 as the strides have phases, so that no product with an inserted zero is taken.
   /// - Parameters:
   ///   - geometry: of the convolution that it is the transpose of, as
   ///     ``ConvolutionGeometry/init(transposedInput:weight:_:outputPadding:)`` makes it.
   ///   - weight: `[C, K / groups, spatial...]`
   ///   - bias: `[K]`
+  ///   - errorBudget: which algorithms the planner may choose.
   /// - Throws: ``GeometryError`` where the weight or the bias do not fit.
   public init(
-    transposing geometry: ConvolutionGeometry, weight: Tensor<Float>, bias: Tensor<Float>? = nil
+    transposing geometry: ConvolutionGeometry, weight: Tensor<Float>, bias: Tensor<Float>? = nil,
+    errorBudget: ErrorBudget = .default
   ) throws(GeometryError) {
     guard weight.shape == geometry.weightShape else {
       throw .invalid("a weight of shape \(weight.shape): the geometry's is \(geometry.weightShape)")
     }
     try check(bias: bias?.shape, channels: geometry.inChannels)
+    if let turned = geometry.turned {
+      self = try ConvolutionPlan(
+        turned, weight: weight.turned(groups: geometry.groups), bias: bias, errorBudget: errorBudget)
+      return
+    }
     self.geometry = geometry
     algorithm = .tiles
     prepared = .transposed(TiledConvolution.phases(transposing: geometry, weight, bias?.scalars))
@@ -157,6 +165,29 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case .winograd(let winograd): winograd.weightBytes
     case .depthwise(let depthwise): depthwise.weightBytes
     case .transposed(let phases): phases.reduce(0) { $0 + $1.weightBytes }
+    }
+  }
+}
+
+extension Tensor where Scalar == Float {
+  /// Kernels turned round, inputs and outputs exchanged: `[K, C / groups, spatial...]` as
+  /// `[C, K / groups, spatial...]`.
+  fileprivate func turned(groups: Int) -> Tensor {
+    let (outputs, inputs) = (shape[0] / groups, shape[1])
+    let taps = shape.dimensions[2...].reduce(1, *)
+    return withUnsafeBufferPointer { w in
+      Tensor(unsafeUninitializedShape: Shape([groups * inputs, outputs] + shape.dimensions[2...])) { out in
+        let out = out.baseAddress!
+        ThreadPool.shared.parallelFor(groups * inputs) { row in
+          let (group, c) = row.quotientAndRemainder(dividingBy: inputs)
+          for k in 0..<outputs {
+            let from = ((group * outputs + k) * inputs + c) * taps
+            for t in 0..<taps {
+              (out + ((row * outputs + k) * taps + t)).initialize(to: w[from + taps - 1 - t])
+            }
+          }
+        }
+      }
     }
   }
 }
