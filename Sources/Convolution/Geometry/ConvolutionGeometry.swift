@@ -120,6 +120,9 @@ public struct ConvolutionGeometry: Sendable, Hashable {
     try OutputSize.check(elements: [batch, outChannels] + self.output)
   }
 
+  /// Whether places in planes fit the 32 bits that the tiles' tables have for them.
+  var fitsTables: Bool { [input, output].allSatisfy { $0.reduce(1, *) < 1 << 31 } }
+
   /// The same convolution of an input that is padded already.
   var padded: ConvolutionGeometry { ConvolutionGeometry(padding: self) }
 

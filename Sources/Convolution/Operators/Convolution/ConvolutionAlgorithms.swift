@@ -1,7 +1,7 @@
 import Tensors
 
 // Which algorithm computes a convolution and its gradients: a plan without transforms in float32, the plain loops in
-// float64.
+// float64, and where planes are beyond the plans' tables.
 
 /// y from x, w and bias.
 func convolutionForward<Scalar: FloatingScalar>(
@@ -18,7 +18,7 @@ func convolutionForward<Scalar: FloatingScalar>(
 func convolutionInputGradient<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ dy: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?
 ) throws(GeometryError) -> Tensor<Scalar> {
-  if let dy = dy as? Tensor<Float>, let w = w as? Tensor<Float>,
+  if g.padded.fitsTables, let dy = dy as? Tensor<Float>, let w = w as? Tensor<Float>,
     let dx = try tiledInputGradient(g, dy, w, bias as? Tensor<Float>) as? Tensor<Scalar>
   {
     return dx
@@ -51,7 +51,7 @@ private let fewestRows = 4
 func convolutionWeightGradient<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ dy: Tensor<Scalar>, _ x: Tensor<Scalar>
 ) -> Tensor<Scalar> {
-  if g.outChannels / g.groups >= fewestRows, g.batch > 0, let dy = dy as? Tensor<Float>,
+  if g.outChannels / g.groups >= fewestRows, g.batch > 0, g.fitsTables, let dy = dy as? Tensor<Float>,
     let x = x as? Tensor<Float>, let dw = TiledWeightGradient(g)(dy, x) as? Tensor<Scalar>
   {
     return dw

@@ -56,6 +56,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       throw .invalid("a weight of shape \(weight.shape): the geometry's is \(geometry.weightShape)")
     }
     try check(bias: bias?.shape, channels: geometry.outChannels)
+    guard geometry.fitsTables || (algorithm ?? .loops) == .loops else {
+      throw .invalid("planes of 2^31 elements or more: the algorithm loops takes them alone")
+    }
     self.geometry = geometry
     self.algorithm = algorithm ?? Self.choice(geometry, errorBudget)
     switch self.algorithm {
@@ -93,6 +96,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       throw .invalid("a weight of shape \(weight.shape): the geometry's is \(geometry.weightShape)")
     }
     try check(bias: bias?.shape, channels: geometry.inChannels)
+    guard geometry.fitsTables else {
+      throw .invalid("planes of 2^31 elements or more have no transposed plan; convTranspose takes them")
+    }
     if let turned = geometry.turned {
       self = try ConvolutionPlan(
         turned, weight: weight.turned(groups: geometry.groups), bias: bias, errorBudget: errorBudget)
@@ -107,6 +113,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   private static let fewestRows = 4
 
   private static func choice(_ g: ConvolutionGeometry, _ budget: ErrorBudget) -> Algorithm {
+    if !g.fitsTables { return .loops }
     if DepthwiseConvolution.accepts(g), g.outChannels / g.groups < fewestRows { return .depthwise }
     if g.outChannels / g.groups < fewestRows { return .loops }
     let shapes = Microkernels().tileShapes
