@@ -294,11 +294,28 @@ import Testing
           a, try softmaxGradient(upstream: $0[0], output: try softmax($0[1], axis: axis), axis: axis))
       }
     }
+    for axis in 0..<3 {
+      let second = try logSoftmaxSecondGradients(
+        inputGradient: a, upstream: dy, output: try logSoftmax(x, axis: axis), axis: axis)
+      try Self.check([dy, x], gradients: [second.upstream, second.input], &g, "log softmax, second") {
+        Self.dot(
+          a, try logSoftmaxGradient(upstream: $0[0], output: try logSoftmax($0[1], axis: axis), axis: axis))
+      }
+    }
     let (rows, w, b) = (Self.normal([3, 2, 5], &g), Self.normal([4, 5], &g), Self.normal([4], &g))
     let top = Self.normal([3, 2, 4], &g)
     let first = try linearGradients(upstream: top, input: rows, weight: w)
     try Self.check([rows, w, b], gradients: [first.input, first.weight, first.bias], &g, "linear") {
       Self.dot(top, try linear($0[0], weight: $0[1], bias: $0[2]))
+    }
+    let (ax, aw, ab) = (Self.normal(rows.shape, &g), Self.normal(w.shape, &g), Self.normal([4], &g))
+    let second = try linearSecondGradients(
+      inputGradient: ax, weightGradient: aw, biasGradient: ab, upstream: top, input: rows, weight: w)
+    try Self.check(
+      [top, rows, w], gradients: [second.upstream, second.input, second.weight], &g, "linear, second"
+    ) {
+      let gradients = try linearGradients(upstream: $0[0], input: $0[1], weight: $0[2])
+      return Self.dot(ax, gradients.input) + Self.dot(aw, gradients.weight) + Self.dot(ab, gradients.bias)
     }
   }
 

@@ -76,6 +76,32 @@ public func linearGradients<Scalar: FloatingScalar>(
     bias: dy.sumPerChannel())
 }
 
+/// The gradients of ``linearGradients(upstream:input:weight:)`` with respect to upstream, input and weight.
+///
+/// With a = dL/d(dx), aw = dL/d(dweight) and ab = dL/d(dbias):
+/// d upstream = a weight^T + input aw^T + ab, d input = upstream aw, d weight = upstream^T a.
+/// - Parameters:
+///   - inputGradient: dL/d(dx), of the input's shape.
+///   - weightGradient: dL/d(dweight), of the weight's shape.
+///   - biasGradient: dL/d(dbias), `[outFeatures]`; zeros where nil.
+///   - upstream: as it was given to the gradients.
+///   - input: as it was given forward.
+///   - weight: as it was given forward.
+/// - Throws: ``GeometryError``.
+public func linearSecondGradients<Scalar: FloatingScalar>(
+  inputGradient: Tensor<Scalar>, weightGradient: Tensor<Scalar>, biasGradient: Tensor<Scalar>? = nil,
+  upstream: Tensor<Scalar>, input: Tensor<Scalar>, weight: Tensor<Scalar>
+) throws(GeometryError) -> ConvSecondGradients<Scalar> {
+  try check(upstream: inputGradient.shape, output: input.shape)
+  try check(upstream: weightGradient.shape, output: weight.shape)
+  let du = zipMap(
+    try linear(inputGradient, weight: weight, bias: biasGradient), try linear(input, weight: weightGradient)
+  ) { $0 + $1 }
+  let byWeight = try linearGradients(upstream: upstream, input: input, weight: weightGradient)
+  let byInput = try linearGradients(upstream: upstream, input: inputGradient, weight: weight)
+  return ConvSecondGradients(upstream: du, input: byWeight.input, weight: byInput.weight)
+}
+
 /// The input as a matrix of rows of features.
 private func rows<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, _ weight: Shape

@@ -94,6 +94,31 @@ public func softmaxSecondGradients<Scalar: FloatingScalar>(
   return (du, try softmaxGradient(upstream: g, output: output, axis: axis))
 }
 
+/// The gradients of ``logSoftmaxGradient(upstream:output:axis:)`` with respect to upstream and to logSoftmax's input.
+///
+/// With p = e^y and a = dL/d(dx): du = a - sum of a * p; dx = -(sum of u) * p * (a - sum of a * p).
+/// - Parameters:
+///   - inputGradient: dL/d(dx).
+///   - upstream: as it was given to the gradient.
+///   - output: logSoftmax's, as it came out forward.
+///   - axis: as it was given forward.
+/// - Throws: ``GeometryError``.
+public func logSoftmaxSecondGradients<Scalar: FloatingScalar>(
+  inputGradient: Tensor<Scalar>, upstream: Tensor<Scalar>, output: Tensor<Scalar>, axis: Int
+) throws(GeometryError) -> (upstream: Tensor<Scalar>, input: Tensor<Scalar>) {
+  try check(upstream: upstream.shape, output: output.shape)
+  let du = try mapRows(inputGradient, output, axis: axis) { a, y in
+    let dot = zip(a, y).reduce(0) { $0 + $1.0 * Double.exp($1.1) }
+    return a.map { $0 - dot }
+  }
+  let sums = try mapRows(upstream, upstream, axis: axis) { u, _ in
+    let sum = u.reduce(0, +)
+    return u.map { _ in sum }
+  }
+  let along = try softmaxGradient(upstream: inputGradient, output: map(output) { Scalar.exp($0) }, axis: axis)
+  return (du, zipMap(sums, along) { -$0 * $1 })
+}
+
 /// Calls `body` with the elements of two tensors along each row of one axis, and writes what it returns.
 private func mapRows<Scalar: FloatingScalar>(
   _ a: Tensor<Scalar>, _ b: Tensor<Scalar>, axis: Int, _ body: ([Double], [Double]) -> [Double]
