@@ -105,7 +105,7 @@ extension Tensor {
 /// Calls `body` with ranges that make up 0 ..< count, on all threads.
 func parallelRanges(_ count: Int, _ body: (Range<Int>) -> Void) {
   let piece = 1 << 16
-  ThreadPool.shared.parallelFor((count + piece - 1) / piece) { index in
+  ThreadPool.shared.parallelFor(count.dividedRoundingUp(by: piece)) { index in
     body(index * piece..<min(count, (index + 1) * piece))
   }
 }

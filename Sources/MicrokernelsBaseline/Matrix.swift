@@ -41,44 +41,28 @@ public func multiplyTileRows(vectors: Int) -> Int {
 public func multiplyTile(_ t: UnsafePointer<ConvolveTile>, rows: Int, vectors: Int) {
   #if AVX512 || arch(arm64)
     switch vectors {
-    case 1: tile12x1(t)
-    case 2: tile8x2(t)
-    case 3: tile8x3(t)
-    default:
-      switch rows {
-      case 1: tile1(t)
-      case 2: tile2(t)
-      case 3: tile3(t)
-      case 4: tile4(t)
-      case 5: tile5(t)
-      default: tile6(t)
-      }
+    case 1: return tile12x1(t)
+    case 2: return tile8x2(t)
+    case 3: return tile8x3(t)
+    default: break
     }
   #elseif AVX2
-    switch vectors {
-    case 1: tile12x1(t)
-    default:
-      switch rows {
-      case 1: tile1(t)
-      case 2: tile2(t)
-      case 3: tile3(t)
-      case 4: tile4(t)
-      case 5: tile5(t)
-      default: tile6(t)
-      }
-    }
+    if vectors == 1 { return tile12x1(t) }
   #else
-    switch vectors {
-    case 1: tile8x1(t)
-    default:
-      switch rows {
-      case 1: tile1(t)
-      case 2: tile2(t)
-      case 3: tile3(t)
-      default: tile4(t)
-      }
-    }
+    if vectors == 1 { return tile8x1(t) }
   #endif
+  switch rows {
+  case 1: tile1(t)
+  case 2: tile2(t)
+  case 3: tile3(t)
+  #if AVX512 || AVX2 || arch(arm64)
+    case 4: tile4(t)
+    case 5: tile5(t)
+    default: tile6(t)
+  #else
+    default: tile4(t)
+  #endif
+  }
 }
 
 // One function a shape: several tiles in one function spill.

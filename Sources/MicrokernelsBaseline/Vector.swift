@@ -127,3 +127,63 @@ func storeShorts(_ v: IntVector, _ p: UnsafeMutablePointer<UInt16>) {
     convolve_store_shorts_i32x4(p, v)
   #endif
 }
+
+/// Every second lane of two vectors, from the first.
+@inline(__always)
+func even(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_even_f32x16(a, b)
+  #elseif AVX2
+    return convolve_even_f32x8(a, b)
+  #else
+    return convolve_even_f32x4(a, b)
+  #endif
+}
+
+/// Every second lane of two vectors, from the second.
+@inline(__always)
+func odd(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_odd_f32x16(a, b)
+  #elseif AVX2
+    return convolve_odd_f32x8(a, b)
+  #else
+    return convolve_odd_f32x4(a, b)
+  #endif
+}
+
+/// The first halves of two vectors, lane by lane in turn.
+@inline(__always)
+func interleaveLow(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_low_f32x16(a, b)
+  #elseif AVX2
+    return convolve_low_f32x8(a, b)
+  #else
+    return convolve_low_f32x4(a, b)
+  #endif
+}
+
+/// The second halves of two vectors, lane by lane in turn.
+@inline(__always)
+func interleaveHigh(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_high_f32x16(a, b)
+  #elseif AVX2
+    return convolve_high_f32x8(a, b)
+  #else
+    return convolve_high_f32x4(a, b)
+  #endif
+}
+
+/// Every lane's right neighbour; `b`'s first at the end.
+@inline(__always)
+func next(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_next_f32x16(a, b)
+  #elseif AVX2
+    return convolve_next_f32x8(a, b)
+  #else
+    return convolve_next_f32x4(a, b)
+  #endif
+}

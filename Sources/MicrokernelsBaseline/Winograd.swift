@@ -7,64 +7,6 @@ import CIntrinsics
 //
 // A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks" (2016); points by measurement.
 
-@inline(__always)
-func even(_ a: Vector, _ b: Vector) -> Vector {
-  #if AVX512
-    return convolve_even_f32x16(a, b)
-  #elseif AVX2
-    return convolve_even_f32x8(a, b)
-  #else
-    return convolve_even_f32x4(a, b)
-  #endif
-}
-
-@inline(__always)
-func odd(_ a: Vector, _ b: Vector) -> Vector {
-  #if AVX512
-    return convolve_odd_f32x16(a, b)
-  #elseif AVX2
-    return convolve_odd_f32x8(a, b)
-  #else
-    return convolve_odd_f32x4(a, b)
-  #endif
-}
-
-/// The first halves of two vectors, lane by lane in turn.
-@inline(__always)
-func interleaveLow(_ a: Vector, _ b: Vector) -> Vector {
-  #if AVX512
-    return convolve_low_f32x16(a, b)
-  #elseif AVX2
-    return convolve_low_f32x8(a, b)
-  #else
-    return convolve_low_f32x4(a, b)
-  #endif
-}
-
-/// The second halves of two vectors, lane by lane in turn.
-@inline(__always)
-func interleaveHigh(_ a: Vector, _ b: Vector) -> Vector {
-  #if AVX512
-    return convolve_high_f32x16(a, b)
-  #elseif AVX2
-    return convolve_high_f32x8(a, b)
-  #else
-    return convolve_high_f32x4(a, b)
-  #endif
-}
-
-/// Every lane's right neighbour; `b`'s first at the end.
-@inline(__always)
-func next(_ a: Vector, _ b: Vector) -> Vector {
-  #if AVX512
-    return convolve_next_f32x16(a, b)
-  #elseif AVX2
-    return convolve_next_f32x8(a, b)
-  #else
-    return convolve_next_f32x4(a, b)
-  #endif
-}
-
 @inline(__always) var smallPoint: Float { 2 / 3 }
 @inline(__always) var largePoint: Float { 3 / 2 }
 /// Their squares, whose product is 1.

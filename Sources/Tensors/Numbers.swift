@@ -2,3 +2,8 @@
 package func plain(_ value: Double) -> String {
   value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
 }
+
+extension Int {
+  /// The quotient rounded up, for a number that is not negative.
+  package func dividedRoundingUp(by divisor: Int) -> Int { (self + divisor - 1) / divisor }
+}

@@ -8,7 +8,7 @@
 
 /// Working memory of the calling thread, kept from call to call.
 public enum Scratch {
-  /// Calls `body` with at least `count` floats on a 64-byte boundary. They hold finite leftovers of earlier
+  /// Calls `body` with at least `count` floats on a 64-byte boundary. They hold leftovers of earlier
   /// calls, or zeros. Calls may be nested.
   public static func withFloats<Result>(
     _ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Result

@@ -109,9 +109,9 @@ import Testing
       guard let (x, w, bias, geometry) = try Self.problem(algorithm, &g) else { continue }
       count += 1
       let plan = try ConvolutionPlan(geometry, weight: w, bias: bias, algorithm: algorithm)
-      let alone = try plan(x, on: Self.pools[0])
+      let alone = try plan(x, pool: Self.pools[0])
       for pool in Self.pools.dropFirst() {
-        #expect(try plan(x, on: pool) == alone, "\(geometry) on \(pool.threadCount) threads")
+        #expect(try plan(x, pool: pool) == alone, "\(geometry) on \(pool.threadCount) threads")
       }
     }
   }

@@ -56,15 +56,15 @@ struct FilterBlocks: Sendable {
       let across = max(1, (samples + widest / 2) / widest)
       // Whole pixels, and whole tiles of the widths in use.
       let unit = 192 / output.channels
-      let pixels = (output.width + across - 1) / across
-      pixelsPerBlock = across == 1 ? output.width : (pixels + unit - 1) / unit * unit
+      let pixels = output.width.dividedRoundingUp(by: across)
+      pixelsPerBlock = across == 1 ? output.width : pixels.dividedRoundingUp(by: unit) * unit
       let isLarge =
         floats(Self.tall, pixelsPerBlock * output.channels) > Self.mostFloats + Self.mostFloats / 4
       rowsPerBlock = isLarge ? Self.lessTall : Self.tall
       rowsTogether = isSmall ? tile : rowsPerBlock
     }
-    blocksAcross = (output.width + pixelsPerBlock - 1) / pixelsPerBlock
-    blocksDown = (output.height + rowsPerBlock - 1) / rowsPerBlock
+    blocksAcross = output.width.dividedRoundingUp(by: pixelsPerBlock)
+    blocksDown = output.height.dividedRoundingUp(by: rowsPerBlock)
   }
 
   var count: Int { blocksDown * blocksAcross }

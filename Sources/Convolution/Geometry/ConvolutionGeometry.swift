@@ -8,16 +8,16 @@ public struct ConvolutionGeometry: Sendable, Hashable {
   public let rank: Int
   public let batch: Int
   public let groups: Int
-  public let inChannels: Int
-  public let outChannels: Int
+  public private(set) var inChannels: Int
+  public private(set) var outChannels: Int
   /// Depth, height, width.
-  public let input: [Int]
+  public private(set) var input: [Int]
   public let kernel: [Int]
-  public let output: [Int]
+  public private(set) var output: [Int]
   public let stride: [Int]
   public let dilation: [Int]
-  public let padding: [Padding.Amount]
-  public let mode: PaddingMode
+  public private(set) var padding: [Padding.Amount]
+  public private(set) var mode: PaddingMode
 
   /// How a kernel moves: one number an axis, or one for all axes.
   public struct Options: Sendable, Hashable {
@@ -124,14 +124,12 @@ public struct ConvolutionGeometry: Sendable, Hashable {
   var fitsTables: Bool { [input, output].allSatisfy { $0.reduce(1, *) < 1 << 31 } }
 
   /// The same convolution of an input that is padded already.
-  var padded: ConvolutionGeometry { ConvolutionGeometry(padding: self) }
-
-  private init(padding g: ConvolutionGeometry) {
-    (rank, batch, groups, inChannels, outChannels) = (g.rank, g.batch, g.groups, g.inChannels, g.outChannels)
-    (kernel, output, stride, dilation) = (g.kernel, g.output, g.stride, g.dilation)
-    input = zip(g.input, g.padding).map { $0 + $1.begin + $1.end }
-    padding = [Padding.Amount](repeating: Padding.Amount(0, 0), count: 3)
-    mode = .zeros
+  var padded: ConvolutionGeometry {
+    var copy = self
+    copy.input = zip(input, padding).map { $0 + $1.begin + $1.end }
+    copy.padding = [Padding.Amount](repeating: Padding.Amount(0, 0), count: 3)
+    copy.mode = .zeros
+    return copy
   }
 
   /// The convolution that the transpose of one of stride 1 is, with zeros around its input: kernels turned round,
@@ -144,15 +142,19 @@ public struct ConvolutionGeometry: Sendable, Hashable {
       return Padding.Amount(begin, input[axis] + reach - output[axis] - begin)
     }
     guard margins.allSatisfy({ $0.begin >= 0 && $0.end >= 0 }) else { return nil }
-    return ConvolutionGeometry(turning: self, padding: margins)
+    var copy = self
+    (copy.inChannels, copy.outChannels) = (outChannels, inChannels)
+    (copy.input, copy.output) = (output, input)
+    copy.padding = margins
+    copy.mode = .zeros
+    return copy
   }
 
-  private init(turning g: ConvolutionGeometry, padding: [Padding.Amount]) {
-    (rank, batch, groups) = (g.rank, g.batch, g.groups)
-    (inChannels, outChannels, input, output) = (g.outChannels, g.inChannels, g.output, g.input)
-    (kernel, stride, dilation) = (g.kernel, g.stride, g.dilation)
-    self.padding = padding
-    mode = .zeros
+  /// The sample at a place of a padded axis; nil where the padding's constant stands, and beyond the padding.
+  func sample(atPadded place: Int, axis: Int) -> Int? {
+    let position = place - padding[axis].begin
+    guard position < input[axis] + padding[axis].end else { return nil }
+    return mode.sourceIndex(position, count: input[axis])
   }
 
   public var inputShape: Shape { Shape([batch, inChannels] + input.suffix(rank)) }

@@ -55,7 +55,7 @@ public struct Padding: Sendable, Hashable {
     case .explicit(let amounts): return amounts.count == 1 ? amounts[0] : amounts[axis]
     case .transposed: preconditionFailure("an output size is padding for transposed convolutions alone")
     case .same, .sameLower:
-      let output = (input + window.stride - 1) / window.stride
+      let output = input.dividedRoundingUp(by: window.stride)
       let total = max(0, (output - 1) * window.stride + reach + 1 - input)
       return extent == .same ? Amount(total / 2, total - total / 2) : Amount(total - total / 2, total / 2)
     }

@@ -38,7 +38,7 @@ struct JPEGMarkers {
   /// The APP2 segments that carry a profile; none for one that is too large for 255 of them.
   static func segments(forICCProfile profile: [UInt8]) -> [UInt8] {
     let room = largestSegment - iccName.count - 2
-    let count = (profile.count + room - 1) / room
+    let count = profile.count.dividedRoundingUp(by: room)
     guard (1...255).contains(count) else { return [] }
     var segments: [UInt8] = []
     for part in 0..<count {

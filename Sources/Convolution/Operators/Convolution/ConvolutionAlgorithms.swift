@@ -19,14 +19,14 @@ func convolutionInputGradient<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ dy: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?
 ) throws(GeometryError) -> Tensor<Scalar> {
   if g.padded.fitsTables, let dy = dy as? Tensor<Float>, let w = w as? Tensor<Float>,
-    let dx = try tiledInputGradient(g, dy, w, bias as? Tensor<Float>) as? Tensor<Scalar>
+    let dx = try plannedInputGradient(g, dy, w, bias as? Tensor<Float>) as? Tensor<Scalar>
   {
     return dx
   }
   return ConvolutionLoops(g).inputGradient(dy, w, bias: bias)
 }
 
-private func tiledInputGradient(
+private func plannedInputGradient(
   _ g: ConvolutionGeometry, _ dy: Tensor<Float>, _ w: Tensor<Float>, _ bias: Tensor<Float>?
 ) throws(GeometryError) -> Tensor<Float> {
   switch g.mode {
@@ -44,14 +44,12 @@ private func tiledInputGradient(
   }
 }
 
-/// Below as many rows, a tile is mostly empty.
-private let fewestRows = 4
-
 /// dw from dy and x.
 func convolutionWeightGradient<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ dy: Tensor<Scalar>, _ x: Tensor<Scalar>
 ) -> Tensor<Scalar> {
-  if g.outChannels / g.groups >= fewestRows, g.batch > 0, g.fitsTables, let dy = dy as? Tensor<Float>,
+  if g.outChannels / g.groups >= ConvolutionPlan.fewestRows, g.batch > 0, g.fitsTables,
+    let dy = dy as? Tensor<Float>,
     let x = x as? Tensor<Float>, let dw = TiledWeightGradient(g)(dy, x) as? Tensor<Scalar>
   {
     return dw

@@ -57,7 +57,7 @@ struct ConvolutionLoops<Scalar: FloatingScalar> {
 
   /// y from x, w and bias.
   func forward(
-    _ x: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?, on pool: ThreadPool = .shared
+    _ x: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?, pool: ThreadPool = .shared
   ) -> Tensor<Scalar> {
     let g = geometry
     let biases = bias?.scalars

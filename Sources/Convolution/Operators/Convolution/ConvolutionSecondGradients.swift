@@ -35,7 +35,7 @@ public func convSecondGradients<Scalar: FloatingScalar>(
   var dx = Tensor<Scalar>(zeros: input.shape)
   if let weightGradient {
     try check(upstream: weightGradient.shape, output: weight.shape)
-    du = du.adding(try conv(input, weight: weightGradient, options))
+    du = zipMap(du, try conv(input, weight: weightGradient, options)) { $0 + $1 }
     dx = try convGradients(upstream: upstream, input: input, weight: weightGradient, options).input
   }
   let dw = try convGradients(upstream: upstream, input: inputGradient, weight: weight, linear).weight
@@ -65,7 +65,9 @@ public func convTransposeSecondGradients<Scalar: FloatingScalar>(
   var dx = Tensor<Scalar>(zeros: input.shape)
   if let weightGradient {
     try check(upstream: weightGradient.shape, output: weight.shape)
-    du = du.adding(try convTranspose(input, weight: weightGradient, options, outputPadding: outputPadding))
+    du = zipMap(du, try convTranspose(input, weight: weightGradient, options, outputPadding: outputPadding)) {
+      $0 + $1
+    }
     dx = try convTransposeGradients(
       upstream: upstream, input: input, weight: weightGradient, options, outputPadding: outputPadding
     ).input
@@ -74,12 +76,4 @@ public func convTransposeSecondGradients<Scalar: FloatingScalar>(
     upstream: upstream, input: inputGradient, weight: weight, options, outputPadding: outputPadding
   ).weight
   return ConvSecondGradients(upstream: du, input: dx, weight: dw)
-}
-
-extension Tensor where Scalar: FloatingScalar {
-  /// Element by element.
-  /// - Precondition: the shapes are equal.
-  fileprivate func adding(_ other: Tensor) -> Tensor {
-    Tensor(zip(scalars, other.scalars).map { $0 + $1 }, shape: shape)
-  }
 }

@@ -23,16 +23,13 @@ struct DeformableLoops<Scalar: FloatingScalar> {
     }
     self.offsetGroups = offsetGroups
     let taps = geometry.kernel.reduce(1, *)
-    let sizes = Array(geometry.output.suffix(2))
-    for (name, shape, channels) in [
-      ("offset", offset, 2 * offsetGroups * taps), ("mask", mask ?? [], offsetGroups * taps),
-    ]
-    where name == "offset" || mask != nil {
-      let expected = Shape([geometry.batch, channels] + sizes)
-      guard shape == expected else {
-        throw .invalid("\(name) of shape \(shape): it must be \(expected)")
-      }
+    let (batch, sizes) = (geometry.batch, Array(geometry.output.suffix(2)))
+    func check(_ name: String, _ shape: Shape, channels: Int) throws(GeometryError) {
+      let expected = Shape([batch, channels] + sizes)
+      guard shape == expected else { throw .invalid("\(name) of shape \(shape): it must be \(expected)") }
     }
+    try check("offset", offset, channels: 2 * offsetGroups * taps)
+    if let mask { try check("mask", mask, channels: offsetGroups * taps) }
   }
 
   private var taps: Int { geometry.kernel[1] * geometry.kernel[2] }

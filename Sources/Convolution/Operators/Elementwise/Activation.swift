@@ -27,6 +27,8 @@ public enum Activation: Sendable, Hashable {
   /// - Parameter input: of any shape.
   /// - Returns: of the input's shape.
   /// - Source: the functions of these names in PyTorch's `torch.nn.functional`.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func callAsFunction<Scalar: FloatingScalar>(_ input: Tensor<Scalar>) -> Tensor<Scalar> {
     map(input) { value($0) }
   }
@@ -36,6 +38,8 @@ public enum Activation: Sendable, Hashable {
   ///   - upstream: dL/dy, of the input's shape.
   ///   - input: as it was given forward.
   /// - Throws: ``GeometryError`` for an upstream of another shape.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func gradient<Scalar: FloatingScalar>(
     upstream: Tensor<Scalar>, input: Tensor<Scalar>
   ) throws(GeometryError) -> Tensor<Scalar> {
@@ -49,6 +53,8 @@ public enum Activation: Sendable, Hashable {
   ///   - upstream: as it was given to the gradient.
   ///   - input: as it was given forward.
   /// - Throws: ``GeometryError`` for tensors of other shapes.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func secondGradients<Scalar: FloatingScalar>(
     inputGradient: Tensor<Scalar>, upstream: Tensor<Scalar>, input: Tensor<Scalar>
   ) throws(GeometryError) -> (upstream: Tensor<Scalar>, input: Tensor<Scalar>) {
@@ -140,7 +146,7 @@ func map<Scalar: FloatingScalar>(_ x: Tensor<Scalar>, _ body: (Scalar) -> Scalar
   x.withUnsafeBufferPointer { x in
     Tensor(unsafeUninitializedShape: [x.count]) { y in
       let y = y.baseAddress!
-      ThreadPool.shared.parallelFor((x.count + elementsAPiece - 1) / elementsAPiece) { piece in
+      ThreadPool.shared.parallelFor(x.count.dividedRoundingUp(by: elementsAPiece)) { piece in
         for i in piece * elementsAPiece..<min(x.count, (piece + 1) * elementsAPiece) {
           (y + i).initialize(to: body(x[i]))
         }
@@ -158,7 +164,7 @@ func zipMap<Scalar: FloatingScalar>(
     b.withUnsafeBufferPointer { b in
       Tensor(unsafeUninitializedShape: [a.count]) { y in
         let y = y.baseAddress!
-        ThreadPool.shared.parallelFor((a.count + elementsAPiece - 1) / elementsAPiece) { piece in
+        ThreadPool.shared.parallelFor(a.count.dividedRoundingUp(by: elementsAPiece)) { piece in
           for i in piece * elementsAPiece..<min(a.count, (piece + 1) * elementsAPiece) {
             (y + i).initialize(to: body(a[i], b[i]))
           }

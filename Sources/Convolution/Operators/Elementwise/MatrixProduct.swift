@@ -171,7 +171,7 @@ private func tiledProduct(
     Tensor(unsafeUninitializedShape: [left.rows, right.columns]) { y in
       y.initialize(repeating: 0)
       let y = y.baseAddress!
-      ThreadPool.shared.parallelFor((right.columns + wide - 1) / wide) { block in
+      ThreadPool.shared.parallelFor(right.columns.dividedRoundingUp(by: wide)) { block in
         let columns = block * wide..<min(right.columns, (block + 1) * wide)
         Scratch.withFloats(TileProduct.depthBlock * wide + product.scratchCount) { scratch in
           var d = 0

@@ -120,6 +120,8 @@ public func logSoftmaxSecondGradients<Scalar: FloatingScalar>(
 }
 
 /// Calls `body` with the elements of two tensors along each row of one axis, and writes what it returns.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
 private func mapRows<Scalar: FloatingScalar>(
   _ a: Tensor<Scalar>, _ b: Tensor<Scalar>, axis: Int, _ body: ([Double], [Double]) -> [Double]
 ) throws(GeometryError) -> Tensor<Scalar> {

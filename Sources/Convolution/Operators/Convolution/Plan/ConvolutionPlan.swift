@@ -110,7 +110,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   }
 
   /// Below as many rows, a tile is mostly empty.
-  private static let fewestRows = 4
+  static let fewestRows = 4
 
   private static func choice(_ g: ConvolutionGeometry, _ budget: ErrorBudget) -> Algorithm {
     if !g.fitsTables { return .loops }
@@ -138,24 +138,24 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   /// - Returns: of ``outputShape``.
   /// - Throws: ``GeometryError`` for an input of another shape.
   public func callAsFunction(
-    _ input: Tensor<Float>, on pool: ThreadPool = .shared
+    _ input: Tensor<Float>, pool: ThreadPool = .shared
   ) throws(GeometryError) -> Tensor<Float> {
     guard input.shape == inputShape else {
       throw .invalid("an input of shape \(input.shape): the plan's is \(inputShape)")
     }
     if case .loops(let loops, let weight, let bias) = prepared {
-      return loops.forward(input, weight, bias, on: pool)
+      return loops.forward(input, weight, bias, pool: pool)
     }
     return input.withUnsafeBufferPointer { x in
       Tensor(unsafeUninitializedShape: outputShape) { y in
         let (x, y) = (x.baseAddress!, y.baseAddress!)
         switch prepared {
         case .loops: break
-        case .tiles(let tiled): tiled.run(x, into: y, on: pool)
-        case .narrow(let narrow): narrow.run(x, into: y, on: pool)
-        case .winograd(let winograd): winograd.run(x, into: y, on: pool)
-        case .depthwise(let depthwise): depthwise.run(x, into: y, on: pool)
-        case .transposed(let phases): for phase in phases { phase.run(x, into: y, on: pool) }
+        case .tiles(let tiled): tiled.run(x, into: y, pool: pool)
+        case .narrow(let narrow): narrow.run(x, into: y, pool: pool)
+        case .winograd(let winograd): winograd.run(x, into: y, pool: pool)
+        case .depthwise(let depthwise): depthwise.run(x, into: y, pool: pool)
+        case .transposed(let phases): for phase in phases { phase.run(x, into: y, pool: pool) }
         }
       }
     }

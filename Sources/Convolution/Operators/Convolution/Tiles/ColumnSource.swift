@@ -119,13 +119,12 @@ struct ColumnSource: Sendable {
       panel, rowStride: rowStride)
   }
 
-  /// Copies the entries of `rows` by `outputs` to `panel[(p - first output) * pStep + d - first row]`, transposed.
+  /// Copies the entries of `rows` by a block's outputs to `panel[p * pStep + d - first row]`, transposed.
   /// - Parameter source: channel 0 of the planes that are read.
   func packTransposed(
-    rows: Range<Int>, outputs: Range<Int>, from source: UnsafePointer<Float>,
+    _ block: BlockRuns, rows: Range<Int>, from source: UnsafePointer<Float>,
     to panel: UnsafeMutablePointer<Float>, pStep: Int
   ) {
-    let block = blockRuns(outputs)
     let stride = widthAxis.stride
     var (channel, tap) = rows.lowerBound.quotientAndRemainder(dividingBy: taps)
     for d in rows {

@@ -59,14 +59,14 @@ struct DepthwiseConvolution: Sendable {
         for phaseX in 0..<phasesX {
           for r in 0..<min(phaseRows, g.output[1] - top + reach[0] / strideY) {
             let target = ((phaseY * phasesX + phaseX) * phaseRows + r) * columns
-            let row = Self.source(g, 1, (top + r) * strideY + phaseY)
+            let row = g.sample(atPadded: (top + r) * strideY + phaseY, axis: 1)
             var start = 0
             while start < columns {
               // As many samples as lie side by side.
-              let first = row.flatMap { _ in Self.source(g, 2, start * strideX + phaseX) }
+              let first = row.flatMap { _ in g.sample(atPadded: start * strideX + phaseX, axis: 2) }
               var end = start + 1
               while end < columns {
-                let next = row.flatMap { _ in Self.source(g, 2, end * strideX + phaseX) }
+                let next = row.flatMap { _ in g.sample(atPadded: end * strideX + phaseX, axis: 2) }
                 guard next == first.map({ $0 + (end - start) * strideX }) else { break }
                 end += 1
               }
@@ -81,16 +81,9 @@ struct DepthwiseConvolution: Sendable {
     }
   }
 
-  /// The sample of a padded row or column, nil where the constant stands, and beyond the padding.
-  private static func source(_ g: ConvolutionGeometry, _ axis: Int, _ padded: Int) -> Int? {
-    let position = padded - g.padding[axis].begin
-    guard position < g.input[axis] + g.padding[axis].end else { return nil }
-    return g.mode.sourceIndex(position, count: g.input[axis])
-  }
-
   var weightBytes: Int { weights.count * MemoryLayout<Float>.stride }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, on pool: ThreadPool) {
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, pool: ThreadPool) {
     let g = geometry
     let (height, width) = (g.output[1], g.output[2])
     let multiplier = g.outChannels / g.inChannels

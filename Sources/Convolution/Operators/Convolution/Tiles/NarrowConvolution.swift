@@ -37,7 +37,7 @@ struct NarrowConvolution: Sendable {
         }
       }
     }
-    let filled = (rows + wide - 1) / wide * wide
+    let filled = rows.dividedRoundingUp(by: wide) * wide
     self.bias = (0..<g.groups * filled).map { i in
       i % filled < rows ? bias?[i / filled * rows + i % filled] ?? 0 : 0
     }
@@ -45,11 +45,11 @@ struct NarrowConvolution: Sendable {
 
   var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, on pool: ThreadPool) {
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, pool: ThreadPool) {
     let g = geometry
     let (inputs, rows) = (g.inChannels / g.groups, g.outChannels / g.groups)
     let wide = shapes.vectors * shapes.lanes
-    let panels = (rows + wide - 1) / wide
+    let panels = rows.dividedRoundingUp(by: wide)
     let planes = g.batch * g.groups
     let threads = pool.threadCount
     let chunks = planes >= threads ? 1 : min(panels, threads)

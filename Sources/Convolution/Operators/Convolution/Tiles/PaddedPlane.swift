@@ -13,15 +13,8 @@ struct PaddedPlane: Sendable {
   ///   - height: padded rows that can be asked for; beyond the padding stands the constant.
   ///   - width: padded columns that can be asked for.
   init(_ geometry: ConvolutionGeometry, height: Int, width: Int) {
-    func sources(_ axis: Int, _ count: Int) -> [Int?] {
-      (0..<count).map { i in
-        let position = i - geometry.padding[axis].begin
-        return position < geometry.input[axis] + geometry.padding[axis].end
-          ? geometry.mode.sourceIndex(position, count: geometry.input[axis]) : nil
-      }
-    }
-    rows = sources(1, height)
-    columns = sources(2, width)
+    rows = (0..<height).map { geometry.sample(atPadded: $0, axis: 1) }
+    columns = (0..<width).map { geometry.sample(atPadded: $0, axis: 2) }
     let begin = min(geometry.padding[2].begin, width)
     inside = begin..<max(begin, min(begin + geometry.input[2], width))
     self.width = geometry.input[2]

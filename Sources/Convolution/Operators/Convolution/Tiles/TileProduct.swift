@@ -20,7 +20,7 @@ struct TileProduct: Sendable {
 
   /// One vector a row, for whole panels of rows.
   func biasVectors(_ values: [Float]) -> [Float] {
-    let filled = (values.count + panelRows - 1) / panelRows * panelRows
+    let filled = values.count.dividedRoundingUp(by: panelRows) * panelRows
     return (0..<filled * shapes.lanes).map { i in
       i / shapes.lanes < values.count ? values[i / shapes.lanes] : 0
     }
@@ -50,7 +50,7 @@ struct TileProduct: Sendable {
     scratch: UnsafeMutablePointer<Float>
   ) {
     let lanes = shapes.lanes
-    let vectors = (columns + lanes - 1) / lanes
+    let vectors = columns.dividedRoundingUp(by: lanes)
     let tileRows = shapes.rows[vectors - 1]
     let isWhole = columns == vectors * lanes
     var tile = ConvolveTile(

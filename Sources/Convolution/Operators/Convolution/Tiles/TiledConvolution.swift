@@ -63,7 +63,7 @@ struct TiledConvolution: Sendable {
     target = Target(sizes: sizes, phase: phase, stride: stride, grid: columns.grid)
     readsInPlace = columns.isIdentity && target.isDense
     let (columns, wide) = (columns, product.tileColumns)
-    blocks = (0..<(columns.outputs + wide - 1) / wide).map {
+    blocks = (0..<columns.outputs.dividedRoundingUp(by: wide)).map {
       columns.blockRuns($0 * wide..<min(columns.outputs, ($0 + 1) * wide))
     }
     let panelRows = product.panelRows
@@ -123,7 +123,7 @@ struct TiledConvolution: Sendable {
   /// Bytes of packed weights.
   var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, on pool: ThreadPool) {
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, pool: ThreadPool) {
     guard batch > 0, columns.outputs > 0 else { return }
     let blocks = blocks.count
     let threads = pool.threadCount
@@ -131,14 +131,14 @@ struct TiledConvolution: Sendable {
     // evenly busy, rows are split: each thread then reads its own weights, and copies the columns for itself.
     let planes = batch * groups
     let longest = 8
-    let tall = (rows + product.panelRows - 1) / product.panelRows
-    var runs = (blocks + longest - 1) / longest
+    let tall = rows.dividedRoundingUp(by: product.panelRows)
+    var runs = blocks.dividedRoundingUp(by: longest)
     var chunks = 1
     if planes * runs < 4 * threads, (planes * runs) % threads != 0 {
       if tall >= 4 * threads {
         chunks = threads
       } else {
-        runs = min(blocks, (threads + planes - 1) / planes * max(1, runs / threads))
+        runs = min(blocks, threads.dividedRoundingUp(by: planes) * max(1, runs / threads))
         chunks = planes * runs >= threads ? 1 : min(tall, threads)
       }
     }
@@ -187,7 +187,7 @@ struct TiledConvolution: Sendable {
         var aside = tile + product.scratchCount
         for (i, block) in run.enumerated() {
           let outputs = self.outputs(block)
-          let wide = (outputs.count + lanes - 1) / lanes * lanes
+          let wide = outputs.count.dividedRoundingUp(by: lanes) * lanes
           let isInPlace = readsInPlace && !isAside[i]
           if !isInPlace {
             columns.pack(product.kernels, blocks[block], rows: rows, from: x, to: scratch, rowStride: wide)

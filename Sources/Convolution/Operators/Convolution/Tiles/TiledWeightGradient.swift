@@ -7,12 +7,19 @@ struct TiledWeightGradient: Sendable {
   private let geometry: ConvolutionGeometry
   private let columns: ColumnSource
   private let product = TileProduct()
+  /// The outputs that are summed together, and how their columns are copied.
+  private let parts: [(outputs: Range<Int>, runs: ColumnSource.BlockRuns)]
 
   init(_ geometry: ConvolutionGeometry) {
     self.geometry = geometry
     columns = ColumnSource(
       (0..<3).map { AxisTaps(geometry, axis: $0) }, source: geometry.input, kernel: geometry.kernel,
       fill: Float(geometry.mode.fillValue))
+    let (columns, step) = (columns, TileProduct.depthBlock)
+    parts = stride(from: 0, to: columns.outputs, by: step).map { first in
+      let outputs = first..<min(columns.outputs, first + step)
+      return (outputs, columns.blockRuns(outputs))
+    }
   }
 
   func callAsFunction(_ dy: Tensor<Float>, _ x: Tensor<Float>) -> Tensor<Float> {
@@ -29,8 +36,8 @@ struct TiledWeightGradient: Sendable {
       }
     }
     let wide = product.tileColumns
-    let blocks = (depth + wide - 1) / wide
-    let tall = (rows + product.panelRows - 1) / product.panelRows
+    let blocks = depth.dividedRoundingUp(by: wide)
+    let tall = rows.dividedRoundingUp(by: product.panelRows)
     let chunks = min(tall, max(1, 4 * ThreadPool.shared.threadCount / (g.groups * blocks)))
     return x.withUnsafeBufferPointer { x in
       Tensor(unsafeUninitializedShape: g.weightShape) { dw in
@@ -64,16 +71,13 @@ struct TiledWeightGradient: Sendable {
     let (wide, outputs) = (product.tileColumns, columns.outputs)
     let block = min(outputs, TileProduct.depthBlock)
     Scratch.withFloats(block * wide + product.scratchCount) { scratch in
-      var p = 0
-      while p < outputs {
-        let part = p..<min(outputs, p + block)
-        columns.packTransposed(rows: taps, outputs: part, from: x, to: scratch, pStep: wide)
+      for part in parts {
+        columns.packTransposed(part.runs, rows: taps, from: x, to: scratch, pStep: wide)
         product.run(
-          panels + range.lowerBound * outputs + p * product.panelRows, panelStep: outputs * product.panelRows,
-          rows: range.count, scratch, bStride: wide, depth: part.count, to: dw + taps.lowerBound,
-          cStride: depth,
-          columns: taps.count, .init(), scratch: scratch + block * wide)
-        p = part.upperBound
+          panels + range.lowerBound * outputs + part.outputs.lowerBound * product.panelRows,
+          panelStep: outputs * product.panelRows, rows: range.count, scratch, bStride: wide,
+          depth: part.outputs.count, to: dw + taps.lowerBound, cStride: depth, columns: taps.count, .init(),
+          scratch: scratch + block * wide)
       }
     }
   }

@@ -12,7 +12,7 @@ struct WeightPanels: Sendable {
   /// - Parameter value: the weight at a row and a depth.
   init(rows: Int, depth: Int, panelRows: Int, value: (_ row: Int, _ depth: Int) -> Float) {
     (self.rows, self.depth, self.panelRows) = (rows, depth, panelRows)
-    let panels = (rows + panelRows - 1) / panelRows
+    let panels = rows.dividedRoundingUp(by: panelRows)
     storage = Tensor(unsafeUninitializedShape: [panels * depth * panelRows]) { out in
       let out = out.baseAddress!
       ThreadPool.shared.parallelFor(panels) { panel in

@@ -20,7 +20,7 @@ struct WinogradConvolution: Sendable {
 
   /// Whether the products are so many fewer that the transforms are paid for, with vectors filled up on both sides.
   static func pays(_ g: ConvolutionGeometry, _ shapes: TileShapes) -> Bool {
-    func filled(_ count: Int) -> Int { (count + shapes.lanes - 1) / shapes.lanes * shapes.lanes }
+    func filled(_ count: Int) -> Int { count.dividedRoundingUp(by: shapes.lanes) * shapes.lanes }
     let tiles = ((g.output[1] + 3) / 4) * ((g.output[2] + 3) / 4)
     let (fast, plain) = (36 * filled(tiles), 9 * filled(g.output[1] * g.output[2]))
     return g.inChannels / g.groups >= 16 && 3 * fast <= 2 * plain
@@ -88,7 +88,7 @@ struct WinogradConvolution: Sendable {
   /// Columns of a block's matrices, with room for a whole vector after the last tile.
   private func stride(_ tiles: Int) -> Int {
     let lanes = product.shapes.lanes
-    return (tiles + lanes - 1) / lanes * lanes + lanes
+    return tiles.dividedRoundingUp(by: lanes) * lanes + lanes
   }
 
   private var workspaceCount: Int {
@@ -102,16 +102,16 @@ struct WinogradConvolution: Sendable {
   /// A strip of padded rows, with room for whole vectors of tiles.
   private var stripStride: Int { plane.columnCount + 5 * product.shapes.lanes }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, on pool: ThreadPool) {
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, pool: ThreadPool) {
     let g = geometry
     let planes = g.batch * g.groups
     guard planes > 0 else { return }
     let threads = pool.threadCount
     let rows = g.outChannels / g.groups
-    var blocks = (tiles + blockTiles - 1) / blockTiles
-    if planes == 1, blocks > threads { blocks = (blocks + threads - 1) / threads * threads }
+    var blocks = tiles.dividedRoundingUp(by: blockTiles)
+    if planes == 1, blocks > threads { blocks = blocks.dividedRoundingUp(by: threads) * threads }
     // Few pieces are split by output channels too, each transforming the inputs for itself.
-    let tall = (rows + product.panelRows - 1) / product.panelRows
+    let tall = rows.dividedRoundingUp(by: product.panelRows)
     let chunks =
       planes * blocks >= threads ? 1 : min(tall, (threads + planes * blocks - 1) / (planes * blocks))
     pool.parallelFor(planes * blocks * chunks) { piece in
@@ -193,7 +193,7 @@ struct WinogradConvolution: Sendable {
     _ columns: Int, _ tiles: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
     let lanes = product.shapes.lanes
-    let whole = (tiles + lanes - 1) / lanes * lanes
+    let whole = tiles.dividedRoundingUp(by: lanes) * lanes
     // What every first sum starts from.
     scratch.update(repeating: 0, count: lanes)
     let zeros = UnsafePointer(scratch)
