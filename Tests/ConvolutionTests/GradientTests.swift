@@ -347,6 +347,16 @@ import Testing
         }
       }
     }
+    let windows = ConvolutionGeometry.Options(
+      stride: [2, 1], padding: Padding(.explicit([.init(1, 1)]), mode: .reflect))
+    let columns = Self.normal(try unfold(x, kernel: [3, 2], windows).shape, &g)
+    let folded = try fold(columns, outputSize: [6, 5], kernel: [3, 2], windows)
+    try Self.check([x], gradients: [folded], &g, "unfold") {
+      Self.dot(columns, try unfold($0[0], kernel: [3, 2], windows))
+    }
+    try Self.check([columns], gradients: [try unfold(x, kernel: [3, 2], windows)], &g, "fold") {
+      Self.dot(x, try fold($0[0], outputSize: [6, 5], kernel: [3, 2], windows))
+    }
     for order in [BlockOrder.channelFirst, .channelLast] {
       let deep = Self.normal([2, 12, 3, 2], &g)
       let dy = Self.normal([2, 3, 6, 4], &g)
