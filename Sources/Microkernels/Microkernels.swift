@@ -213,13 +213,14 @@ public struct Microkernels: Sendable {
         return TileShapes(
           lanes: MicrokernelsAVX512.vectorLanes(), vectors: MicrokernelsAVX512.multiplyTileVectors(),
           panelRows: MicrokernelsAVX512.multiplyTileAccumulators(),
-          rows: MicrokernelsAVX512.multiplyTileRows(vectors:))
+          rows: MicrokernelsAVX512.multiplyTileRows(vectors:),
+          directRows: MicrokernelsAVX512.directTileRows(vectors:))
       case .avx2:
         return TileShapes(
           lanes: MicrokernelsAVX2.vectorLanes(), vectors: MicrokernelsAVX2.multiplyTileVectors(),
           panelRows: MicrokernelsAVX2.multiplyTileAccumulators(),
-          rows: MicrokernelsAVX2.multiplyTileRows(vectors:)
-        )
+          rows: MicrokernelsAVX2.multiplyTileRows(vectors:),
+          directRows: MicrokernelsAVX2.directTileRows(vectors:))
       case .baseline: break
     #else
       default: break
@@ -228,7 +229,8 @@ public struct Microkernels: Sendable {
     return TileShapes(
       lanes: MicrokernelsBaseline.vectorLanes(), vectors: MicrokernelsBaseline.multiplyTileVectors(),
       panelRows: MicrokernelsBaseline.multiplyTileAccumulators(),
-      rows: MicrokernelsBaseline.multiplyTileRows(vectors:))
+      rows: MicrokernelsBaseline.multiplyTileRows(vectors:),
+      directRows: MicrokernelsBaseline.directTileRows(vectors:))
   }
 
   /// One matrix tile of ``TileShapes/rows`` rows, or of fewer for the most vectors.
@@ -373,6 +375,43 @@ public struct Microkernels: Sendable {
     }
   }
 
+  /// One tile of direct convolution, of ``TileShapes/directRows`` outputs, or of fewer for the most vectors.
+  public func directTile(_ tile: UnsafePointer<ConvolveDirectTile>, rows: Int, vectors: Int) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.directTile(tile, rows: rows, vectors: vectors)
+      case .avx2: MicrokernelsAVX2.directTile(tile, rows: rows, vectors: vectors)
+      case .baseline: MicrokernelsBaseline.directTile(tile, rows: rows, vectors: vectors)
+    #else
+      default: MicrokernelsBaseline.directTile(tile, rows: rows, vectors: vectors)
+    #endif
+    }
+  }
+
+  /// out[c * outStride + r] = source[r * sourceStride + c]. Rows of the source are read in whole vectors.
+  public func transpose(
+    _ source: UnsafePointer<Float>, sourceStride: Int, _ out: UnsafeMutablePointer<Float>, outStride: Int,
+    rows: Int, columns: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.transpose(
+          source, sourceStride: sourceStride, out, outStride: outStride, rows: rows, columns: columns)
+      case .avx2:
+        MicrokernelsAVX2.transpose(
+          source, sourceStride: sourceStride, out, outStride: outStride, rows: rows, columns: columns)
+      case .baseline:
+        MicrokernelsBaseline.transpose(
+          source, sourceStride: sourceStride, out, outStride: outStride, rows: rows, columns: columns)
+    #else
+      default:
+        MicrokernelsBaseline.transpose(
+          source, sourceStride: sourceStride, out, outStride: outStride, rows: rows, columns: columns)
+    #endif
+    }
+  }
+
   /// Asks for `byteCount` bytes to be brought into the second-level cache.
   public func prefetch(_ address: UnsafeRawPointer, byteCount: Int) {
     MicrokernelsBaseline.prefetch(address, byteCount: byteCount)
@@ -392,9 +431,12 @@ public struct TileShapes: Sendable, Hashable {
   public let panelRows: Int
   /// Rows of a full tile of 1, 2 and so on vectors.
   public let rows: [Int]
+  /// Outputs of a full tile of direct convolution of 1, 2 and so on vectors.
+  public let directRows: [Int]
 
-  init(lanes: Int, vectors: Int, panelRows: Int, rows: (Int) -> Int) {
+  init(lanes: Int, vectors: Int, panelRows: Int, rows: (Int) -> Int, directRows: (Int) -> Int) {
     (self.lanes, self.vectors, self.panelRows) = (lanes, vectors, panelRows)
     self.rows = (1...vectors).map(rows)
+    self.directRows = (1...vectors).map(directRows)
   }
 }

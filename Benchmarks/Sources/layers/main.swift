@@ -3,7 +3,7 @@ import Foundation
 
 // Single convolution layers: GFLOP/s of direct convolution by the median of wall times, as JSON lines.
 // usage: layers THREADS BATCH [SECONDS PER LAYER [denormal]], or layers list
-// LAYERS=TEXT in the environment runs the layers alone whose names hold it.
+// LAYERS=TEXT in the environment runs the layers alone whose names hold it; ALGORITHM=NAME forces an algorithm.
 
 let arguments = CommandLine.arguments
 if arguments.count == 2, arguments[1] == "list" {
@@ -55,6 +55,7 @@ print("{\"threads\": \(threads), \"peak\": \(peak())}")
 let isDenormal = arguments.count > 4 && arguments[4] == "denormal"
 let scale: Float = isDenormal ? .leastNormalMagnitude / 16 : 1
 let only = ProcessInfo.processInfo.environment["LAYERS"]
+let algorithm = ProcessInfo.processInfo.environment["ALGORITHM"].flatMap(ConvolutionPlan.Algorithm.init)
 var generator = SeededGenerator(seed: 1)
 for layer in layers where only.map({ layer.name.contains($0) }) ?? true {
   let x = Tensor<Float>.random(
@@ -67,9 +68,9 @@ for layer in layers where only.map({ layer.name.contains($0) }) ?? true {
     layer.isTransposed
     ? try ConvolutionPlan(
       transposing: ConvolutionGeometry(transposedInput: x.shape, weight: weight.shape, options),
-      weight: weight)
+      weight: weight, algorithm: algorithm)
     : try ConvolutionPlan(
-      ConvolutionGeometry(input: x.shape, weight: weight.shape, options), weight: weight)
+      ConvolutionGeometry(input: x.shape, weight: weight.shape, options), weight: weight, algorithm: algorithm)
   let forward = try median { _ = try plan(x) }
   let rate = (Double(batch) * layer.gigaflops / forward * 10).rounded() / 10
   print(

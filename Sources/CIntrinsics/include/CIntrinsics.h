@@ -48,6 +48,26 @@ typedef struct {
   intptr_t startVectorStep;
 } ConvolveTile;
 
+/// What the tile of direct convolution works on:
+/// c[i, j] = start + sum over k of input[outputOffsets[i] + depthOffsets[k]] * weights[k * weightStride + j].
+typedef struct {
+  const float *_Nonnull input;
+  /// Where each of the tile's outputs reads, from `input`.
+  const int32_t *_Nonnull outputOffsets;
+  /// Where each step of the depth reads, from an output's place.
+  const int32_t *_Nonnull depthOffsets;
+  intptr_t depth;
+  /// Vectors of output channels.
+  const float *_Nonnull weights;
+  intptr_t weightStride;
+  /// Written in whole vectors.
+  float *_Nonnull c;
+  intptr_t cStride;
+  /// What is added to the sums of row i is at `start + i * startRowStep`.
+  const float *_Nonnull start;
+  intptr_t startRowStep;
+} ConvolveDirectTile;
+
 /// Samples that are copied together into a row of a panel: from `source` in a plane, or a constant where that is
 /// negative, to `target` in the row.
 typedef struct {

@@ -14,6 +14,7 @@ struct AxisTaps: Sendable {
   let sources: Int
   let outputs: Int
   let taps: [Tap]
+  private let mode: PaddingMode
 
   /// The taps of a convolution, which reads its input.
   init(_ geometry: ConvolutionGeometry, axis: Int) {
@@ -47,6 +48,7 @@ struct AxisTaps: Sendable {
     self.stride = stride
     sources = source
     self.outputs = outputs
+    self.mode = mode
     self.taps = taps.map { index, offset in
       // output * stride + offset in 0 ..< source
       let first = min(outputs, offset >= 0 ? 0 : (-offset + stride - 1) / stride)
@@ -64,4 +66,7 @@ struct AxisTaps: Sendable {
     if tap.inside.contains(position) { return position * stride + tap.offset }
     return tap.outside[position < tap.inside.lowerBound ? position : position - tap.inside.count].source
   }
+
+  /// The sample at a coordinate between those that the outputs read; nil where the padding's constant stands.
+  func sample(at coordinate: Int) -> Int? { mode.sourceIndex(coordinate, count: sources) }
 }

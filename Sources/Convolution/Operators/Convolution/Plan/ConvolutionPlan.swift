@@ -14,6 +14,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case tiles
     /// The same, turned over: vectors along the output channels, for few outputs.
     case narrow
+    /// By the definition, with vectors along the output channels: nothing is copied but the padded planes.
+    case direct
     /// 3x3 kernels of stride 1 with a quarter of the products, by transforms: Winograd's F(4x4, 3x3).
     case winograd
     /// One input channel a group: plane by plane, rows laid end to end.
@@ -38,7 +40,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case narrow(NarrowConvolution)
     case winograd(WinogradConvolution)
     case depthwise(DepthwiseConvolution)
+    case direct(DirectConvolution)
     case transposed([TiledConvolution])
+    case transposedDirect([DirectConvolution])
   }
 
   /// - Parameters:
@@ -75,6 +79,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       }
       prepared = .depthwise(DepthwiseConvolution(geometry, weight, bias?.scalars))
     case .narrow: prepared = .narrow(NarrowConvolution(geometry, weight, bias?.scalars))
+    case .direct: prepared = .direct(DirectConvolution(forward: geometry, weight, bias?.scalars))
     case .tiles: prepared = .tiles(TiledConvolution(forward: geometry, weight, bias?.scalars))
     }
   }
@@ -90,7 +95,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   /// - Throws: ``GeometryError`` where the weight or the bias do not fit.
   public init(
     transposing geometry: ConvolutionGeometry, weight: Tensor<Float>, bias: Tensor<Float>? = nil,
-    errorBudget: ErrorBudget = .default
+    errorBudget: ErrorBudget = .default, algorithm: Algorithm? = nil
   ) throws(GeometryError) {
     guard weight.shape == geometry.weightShape else {
       throw .invalid("a weight of shape \(weight.shape): the geometry's is \(geometry.weightShape)")
@@ -105,8 +110,11 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       return
     }
     self.geometry = geometry
-    algorithm = .tiles
-    prepared = .transposed(TiledConvolution.phases(transposing: geometry, weight, bias?.scalars))
+    self.algorithm = algorithm ?? .tiles
+    prepared =
+      self.algorithm == .direct
+      ? .transposedDirect(DirectConvolution.phases(transposing: geometry, weight, bias?.scalars))
+      : .transposed(TiledConvolution.phases(transposing: geometry, weight, bias?.scalars))
   }
 
   /// Below as many rows, a tile is mostly empty.
@@ -124,8 +132,10 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   }
 
   private var isTransposed: Bool {
-    if case .transposed = prepared { return true }
-    return false
+    switch prepared {
+    case .transposed, .transposedDirect: true
+    default: false
+    }
   }
 
   /// What goes in, and what comes out.
@@ -152,6 +162,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
         switch prepared {
         case .loops: break
         case .tiles(let tiled): tiled.run(x, into: y, pool: pool)
+        case .direct(let direct): direct.run(x, into: y, pool: pool)
+        case .transposedDirect(let phases): for phase in phases { phase.run(x, into: y, pool: pool) }
         case .narrow(let narrow): narrow.run(x, into: y, pool: pool)
         case .winograd(let winograd): winograd.run(x, into: y, pool: pool)
         case .depthwise(let depthwise): depthwise.run(x, into: y, pool: pool)
@@ -168,6 +180,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     switch prepared {
     case .loops(_, let weight, _): weight.shape.count * MemoryLayout<Float>.stride
     case .tiles(let tiled): tiled.weightBytes
+    case .direct(let direct): direct.weightBytes
+    case .transposedDirect(let phases): phases.reduce(0) { $0 + $1.weightBytes }
     case .narrow(let narrow): narrow.weightBytes
     case .winograd(let winograd): winograd.weightBytes
     case .depthwise(let depthwise): depthwise.weightBytes

@@ -1,27 +1,40 @@
-import Microkernels
 import Tensors
 
-/// A matrix in the order that the tiles read its rows: panels of as many rows as a tile of one vector has, each column
-/// by column, the last one filled up with zeros. Tiles of more vectors take a panel in parts.
+/// A matrix in the order that the tiles read its rows: panels of a few rows, each column by column, filled up with
+/// zeros.
 struct WeightPanels: Sendable {
   let rows: Int
   let depth: Int
-  let panelRows: Int
+  /// Rows of each panel, and the first of them.
+  let widths: [Int]
+  let firstRows: [Int]
   private let storage: Tensor<Float>
 
-  /// - Parameter value: the weight at a row and a depth.
+  /// Panels of as many rows as a tile of one vector has. Tiles of more vectors take a panel in parts.
   init(rows: Int, depth: Int, panelRows: Int, value: (_ row: Int, _ depth: Int) -> Float) {
-    (self.rows, self.depth, self.panelRows) = (rows, depth, panelRows)
-    let panels = rows.dividedRoundingUp(by: panelRows)
-    storage = Tensor(unsafeUninitializedShape: [panels * depth * panelRows]) { out in
+    self.init(
+      rows: rows, depth: depth,
+      widths: [Int](repeating: panelRows, count: rows.dividedRoundingUp(by: panelRows)),
+      value: value)
+  }
+
+  /// - Parameters:
+  ///   - widths: rows of each panel; there may be more than the matrix has.
+  ///   - value: the weight at a row and a depth.
+  init(rows: Int, depth: Int, widths: [Int], value: (_ row: Int, _ depth: Int) -> Float) {
+    (self.rows, self.depth, self.widths) = (rows, depth, widths)
+    let firstRows = widths.indices.map { widths[..<$0].reduce(0, +) }
+    self.firstRows = firstRows
+    storage = Tensor(unsafeUninitializedShape: [widths.reduce(0, +) * depth]) { out in
       let out = out.baseAddress!
-      ThreadPool.shared.parallelFor(panels) { panel in
-        let (first, start) = (panel * panelRows, out + panel * depth * panelRows)
-        for i in 0..<panelRows {
+      ThreadPool.shared.parallelFor(widths.count) { panel in
+        let (first, wide) = (firstRows[panel], widths[panel])
+        let start = out + first * depth
+        for i in 0..<wide {
           if first + i < rows {
-            for d in 0..<depth { (start + (d &* panelRows &+ i)).initialize(to: value(first + i, d)) }
+            for d in 0..<depth { (start + (d &* wide &+ i)).initialize(to: value(first + i, d)) }
           } else {
-            for d in 0..<depth { (start + (d &* panelRows &+ i)).initialize(to: 0) }
+            for d in 0..<depth { (start + (d &* wide &+ i)).initialize(to: 0) }
           }
         }
       }
@@ -30,7 +43,7 @@ struct WeightPanels: Sendable {
 
   var byteCount: Int { storage.shape.count * MemoryLayout<Float>.stride }
 
-  /// Calls `body` with the panels, one after another.
+  /// Calls `body` with the panels, one after another: panel p starts at `firstRows[p] * depth`.
   func withPanels<Result>(_ body: (UnsafePointer<Float>) -> Result) -> Result {
     storage.withUnsafeBufferPointer { body($0.baseAddress!) }
   }

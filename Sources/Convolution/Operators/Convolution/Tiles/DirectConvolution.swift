@@ -1,0 +1,269 @@
+import CIntrinsics
+import Microkernels
+import Tensors
+
+/// Convolution by its definition, with vectors along the output channels and a few outputs in each register tile. A
+/// box of outputs reads its part of the padded planes, copied once for all taps, so that no matrix of columns is ever
+/// made. Sums are kept aside, and transposed when they are stored. Every output is summed in the order of the depth,
+/// whatever the threads.
+struct DirectConvolution: Sendable {
+  private let kernels: Microkernels
+  private let shapes: TileShapes
+  private let boxes: PaddedBoxes
+  /// Where the outputs of each box go in their plane.
+  private let targets: [Target]
+  /// Panels of output channels, a group.
+  private let weights: [WeightPanels]
+  /// Of all groups, each filled up to whole panels.
+  private let bias: [Float]
+  private let depthChannels: Int
+  private let rows: Int
+  private let groups: Int
+  private let batch: Int
+  private let sourcePlane: Int
+  private let targetPlane: Int
+  /// Channels that one pass over a tile takes, and where each step of such a pass reads.
+  private let passChannels: Int
+  private let depthOffsets: [Int32]
+
+  /// Where a box's outputs go.
+  private enum Target: Sendable {
+    /// Runs of outputs side by side.
+    case runs([(first: Int, place: Int, count: Int)])
+    case places([Int])
+  }
+
+  /// Bytes of a box's sums.
+  private static let sumsBytes = 256 << 10
+  /// About the depth of a pass, whose weights stay in the first-level cache.
+  private static let passDepth = 128
+
+  private init(
+    _ g: ConvolutionGeometry, _ axes: [AxisTaps], depthChannels: Int, rows: Int, source: [Int],
+    target sizes: [Int], phase: [Int], stride: [Int], bias: [Float]?,
+    weight: (_ group: Int, _ row: Int, _ channel: Int, _ tap: Int) -> Float
+  ) {
+    kernels = Microkernels()
+    shapes = kernels.tileShapes
+    (self.depthChannels, self.rows, groups, batch) = (depthChannels, rows, g.groups, g.batch)
+    (sourcePlane, targetPlane) = (source.reduce(1, *), sizes.reduce(1, *))
+    let lanes = shapes.lanes
+    let vectors = rows.dividedRoundingUp(by: lanes)
+    let panels = vectors.dividedRoundingUp(by: shapes.vectors)
+    let widths = (0..<panels).map { ((($0 + 1) * vectors) / panels - ($0 * vectors) / panels) * lanes }
+    boxes = PaddedBoxes(
+      axes, largest: max(48, Self.sumsBytes / (4 * lanes * vectors)), fill: Float(g.mode.fillValue))
+    targets = boxes.boxes.map { Self.target($0, sizes, phase, stride) }
+    let taps = boxes.tapOffsets.count
+    let passes = max(1, (depthChannels * taps + Self.passDepth / 2) / Self.passDepth)
+    let passChannels = taps == 0 ? depthChannels : depthChannels.dividedRoundingUp(by: min(passes, depthChannels))
+    let (planeStride, tapOffsets) = (boxes.planeStride, boxes.tapOffsets)
+    depthOffsets = (0..<passChannels).flatMap { c in tapOffsets.map { Int32(c * planeStride + $0) } }
+    self.passChannels = passChannels
+    let indices = axes[0].taps.flatMap { z in
+      axes[1].taps.flatMap { y in
+        axes[2].taps.map { x in (z.index * g.kernel[1] + y.index) * g.kernel[2] + x.index }
+      }
+    }
+    weights = (0..<g.groups).map { group in
+      WeightPanels(rows: rows, depth: depthChannels * taps, widths: widths) { row, d in
+        weight(group, row, d / taps, indices[d % taps])
+      }
+    }
+    let filled = vectors * lanes
+    self.bias = (0..<g.groups * filled).map { i in
+      i % filled < rows ? bias?[i / filled * rows + i % filled] ?? 0 : 0
+    }
+  }
+
+  /// y from x.
+  init(forward g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
+    let (inputs, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
+    let taps = g.kernel.reduce(1, *)
+    self = w.withUnsafeBufferPointer { w in
+      DirectConvolution(
+        g, (0..<3).map { AxisTaps(g, axis: $0) }, depthChannels: inputs, rows: outputs, source: g.input,
+        target: g.output, phase: [0, 0, 0], stride: [1, 1, 1], bias: bias
+      ) { group, row, channel, tap in
+        w[((group &* outputs &+ row) &* inputs &+ channel) &* taps &+ tap]
+      }
+    }
+  }
+
+  /// dx from dy, for padding with zeros, at the inputs `phase`, `phase + stride` and so on.
+  private init(transposing g: ConvolutionGeometry, phase: [Int], _ w: Tensor<Float>, _ bias: [Float]?) {
+    let (inputs, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
+    let taps = g.kernel.reduce(1, *)
+    self = w.withUnsafeBufferPointer { w in
+      DirectConvolution(
+        g, (0..<3).map { AxisTaps(transposing: g, axis: $0, phase: phase[$0]) }, depthChannels: outputs,
+        rows: inputs, source: g.output, target: g.input, phase: phase, stride: g.stride, bias: bias
+      ) { group, row, channel, tap in
+        w[((group &* outputs &+ channel) &* inputs &+ row) &* taps &+ tap]
+      }
+    }
+  }
+
+  /// As many convolutions of stride 1 as the strides have phases, so that no product with an inserted zero is taken.
+  static func phases(
+    transposing g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?
+  ) -> [DirectConvolution] {
+    (0..<min(g.stride[0], g.input[0])).flatMap { z in
+      (0..<min(g.stride[1], g.input[1])).flatMap { y in
+        (0..<min(g.stride[2], g.input[2])).map { x in
+          DirectConvolution(transposing: g, phase: [z, y, x], w, bias)
+        }
+      }
+    }
+  }
+
+  private static func target(
+    _ box: PaddedBoxes.Box, _ sizes: [Int], _ phase: [Int], _ stride: [Int]
+  ) -> Target {
+    let rows = box.outputs[0].flatMap { z in
+      box.outputs[1].map { y in
+        ((z * stride[0] + phase[0]) * sizes[1] + y * stride[1] + phase[1]) * sizes[2] + phase[2]
+      }
+    }
+    if stride[2] > 1 {
+      return .places(rows.flatMap { row in box.outputs[2].map { row + $0 * stride[2] } })
+    }
+    var runs: [(first: Int, place: Int, count: Int)] = []
+    for (i, row) in rows.enumerated() {
+      let place = row + box.outputs[2].lowerBound
+      if let last = runs.last, last.place + last.count == place {
+        runs[runs.count - 1].count += box.outputs[2].count
+      } else {
+        runs.append((i * box.outputs[2].count, place, box.outputs[2].count))
+      }
+    }
+    return .runs(runs)
+  }
+
+  var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
+
+  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, pool: ThreadPool) {
+    let planes = batch * groups
+    let count = boxes.boxes.count
+    guard planes > 0, count > 0 else { return }
+    let panels = weights[0].widths.count
+    // Too few boxes to keep the threads evenly busy are split by output channels, whose weights are then read by one
+    // thread alone.
+    let threads = pool.threadCount
+    let pieces = planes * count
+    let chunks = pieces % threads == 0 || pieces >= 8 * threads ? 1 : min(panels, threads)
+    pool.parallelFor(pieces * chunks) { piece in
+      let (chunk, box) = (piece % chunks, piece / chunks % count)
+      let plane = piece / chunks / count
+      self.box(
+        box, x + plane * depthChannels * sourcePlane, weights[plane % groups], plane % groups,
+        panels * chunk / chunks..<panels * (chunk + 1) / chunks, into: y + plane * rows * targetPlane)
+    }
+  }
+
+  /// The outputs of a box for a range of panels of channels.
+  private func box(
+    _ number: Int, _ x: UnsafePointer<Float>, _ weights: WeightPanels, _ group: Int, _ range: Range<Int>,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    let box = boxes.boxes[number]
+    let (outputs, taps) = (box.count, boxes.tapOffsets.count)
+    let most = shapes.directRows.max()!
+    let copyCount = boxes.copyCount(channels: passChannels)
+    let asideCount = shapes.lanes * outputs
+    let filled = weights.firstRows[weights.widths.count - 1] + weights.widths[weights.widths.count - 1]
+    let first = weights.firstRows[range.lowerBound]
+    let channels = weights.firstRows[range.upperBound - 1] + weights.widths[range.upperBound - 1] - first
+    Scratch.withFloats(copyCount + asideCount + channels * (outputs + most)) { scratch in
+      let aside = scratch + copyCount
+      let sums = aside + asideCount
+      var c = 0
+      repeat {
+        let part = c..<min(depthChannels, c + passChannels)
+        let samples = boxes.samples(
+          kernels, box, channels: part.count, x + c * sourcePlane, sourcePlane: sourcePlane, copy: scratch)
+        bias.withUnsafeBufferPointer { bias in
+          weights.withPanels { panels in
+            for panel in range {
+              let wide = weights.widths[panel]
+              tiles(
+                samples, boxes.offsets[box.variant],
+                panels + (weights.firstRows[panel] * weights.depth + c * taps * wide),
+                depth: part.count * taps, wide,
+                c == 0 ? bias.baseAddress! + group * filled + weights.firstRows[panel] : nil,
+                to: sums + (weights.firstRows[panel] - first) * (outputs + most))
+            }
+          }
+        }
+        c = part.upperBound
+      } while c < depthChannels
+      for panel in range {
+        for channel in stride(from: 0, to: weights.widths[panel], by: shapes.lanes) {
+          let row = weights.firstRows[panel] + channel
+          store(
+            sums + ((weights.firstRows[panel] - first) * (outputs + most) + channel), weights.widths[panel],
+            channels: min(shapes.lanes, rows - row), outputs, targets[number], to: y + row * targetPlane, aside)
+        }
+      }
+    }
+  }
+
+  /// All tiles of a box, for one panel of channels and a part of the depth.
+  private func tiles(
+    _ samples: UnsafePointer<Float>, _ offsets: [Int32], _ weights: UnsafePointer<Float>, depth: Int, _ wide: Int,
+    _ bias: UnsafePointer<Float>?, to sums: UnsafeMutablePointer<Float>
+  ) {
+    let vectors = wide / shapes.lanes
+    let tall = shapes.directRows[vectors - 1]
+    // Tiles of the most vectors come in every height, and are made about equally high.
+    let count = offsets.count.dividedRoundingUp(by: tall)
+    let isExact = vectors == shapes.vectors
+    depthOffsets.withUnsafeBufferPointer { depthOffsets in
+      withUnsafeTemporaryAllocation(of: Int32.self, capacity: tall) { filled in
+        offsets.withUnsafeBufferPointer { offsets in
+          var tile = ConvolveDirectTile(
+            input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets.baseAddress!,
+            depth: depth, weights: weights, weightStride: wide, c: sums, cStride: wide,
+            start: bias ?? UnsafePointer(sums), startRowStep: bias == nil ? wide : 0)
+          for i in 0..<count {
+            let first = isExact ? i * offsets.count / count : i * tall
+            let end = isExact ? (i + 1) * offsets.count / count : first + tall
+            tile.c = sums + first * wide
+            if bias == nil { tile.start = UnsafePointer(tile.c) }
+            if end <= offsets.count {
+              tile.outputOffsets = offsets.baseAddress! + first
+            } else {
+              for j in 0..<tall { filled[j] = offsets[min(first + j, offsets.count - 1)] }
+              tile.outputOffsets = UnsafePointer(filled.baseAddress!)
+            }
+            kernels.directTile(&tile, rows: end - first, vectors: vectors)
+          }
+        }
+      }
+    }
+  }
+
+  /// Stores the sums of at most a vector of channels.
+  private func store(
+    _ sums: UnsafePointer<Float>, _ step: Int, channels: Int, _ outputs: Int, _ target: Target,
+    to y: UnsafeMutablePointer<Float>, _ aside: UnsafeMutablePointer<Float>
+  ) {
+    switch target {
+    case .runs(let runs):
+      for run in runs {
+        kernels.transpose(
+          sums + run.first * step, sourceStride: step, y + run.place, outStride: targetPlane, rows: run.count,
+          columns: channels)
+      }
+    case .places(let places):
+      kernels.transpose(
+        sums, sourceStride: step, aside, outStride: outputs, rows: outputs, columns: channels)
+      places.withUnsafeBufferPointer { places in
+        for channel in 0..<channels {
+          let (from, to) = (aside + channel * outputs, y + channel * targetPlane)
+          for p in 0..<outputs { to[places[p]] = from[p] }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import CIntrinsics
+
+// The tile of direct convolution: a few outputs by a few vectors of output channels, held in registers over the whole
+// depth. Every step reads its vectors of weights once, and one sample an output, where it lies in the padded planes: no
+// column of samples is ever copied together.
+
+/// Outputs of a full tile of so many vectors.
+public func directTileRows(vectors: Int) -> Int { vectors == widestTile ? tallestTile : 8 }
+
+/// One tile; see `ConvolveDirectTile`. It has ``directTileRows(vectors:)`` outputs, or fewer for the most vectors.
+@inline(never)
+public func directTile(_ t: UnsafePointer<ConvolveDirectTile>, rows: Int, vectors: Int) {
+  #if AVX512 || arch(arm64)
+    switch vectors {
+    case 1: return direct8x1(t)
+    case 2: return direct8x2(t)
+    case 3: return direct8x3(t)
+    default: break
+    }
+  #else
+    if vectors == 1 { return direct8x1(t) }
+  #endif
+  switch rows {
+  case 1: direct1(t)
+  case 2: direct2(t)
+  case 3: direct3(t)
+  #if AVX512 || AVX2 || arch(arm64)
+    case 4: direct4(t)
+    case 5: direct5(t)
+    default: direct6(t)
+  #else
+    default: direct4(t)
+  #endif
+  }
+}
+
+// One function a shape: several tiles in one function spill.
+
+@inline(never)
+func direct8x1(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 8, 1) }
+#if AVX512 || arch(arm64)
+  @inline(never)
+  func direct8x2(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 8, 2) }
+  @inline(never)
+  func direct8x3(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 8, 3) }
+#endif
+#if AVX512 || AVX2 || arch(arm64)
+  @inline(never)
+  func direct6(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 6, widestTile) }
+  @inline(never)
+  func direct5(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 5, widestTile) }
+#endif
+@inline(never)
+func direct4(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 4, widestTile) }
+@inline(never)
+func direct3(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 3, widestTile) }
+@inline(never)
+func direct2(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 2, widestTile) }
+@inline(never)
+func direct1(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 1, widestTile) }
+
+@inline(__always)
+func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
+  // As in `tile`: as many sums as any instruction set has registers for, spelt out.
+  let zero = Vector(repeating: 0)
+  var sums: InlineArray<24, Vector> = [
+    zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero,
+    zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero,
+  ]
+  let x = t.input
+  var samples: InlineArray<8, UnsafePointer<Float>> = [x, x, x, x, x, x, x, x]
+  var i = 0
+  while i < rows {
+    samples[unchecked: i] = x + Int(t.outputOffsets[i])
+    i = i &+ 1
+  }
+  var w = t.weights
+  let offsets = t.depthOffsets
+  var k = 0
+  while k < t.depth {
+    let offset = Int(offsets[k])
+    i = 0
+    while i < rows {
+      let sample = Vector(repeating: samples[unchecked: i][offset])
+      var j = 0
+      while j < vectors {
+        let n = i &* vectors &+ j
+        sums[unchecked: n] = multiplyAdd(sums[unchecked: n], sample, load(w + j &* lanes))
+        j = j &+ 1
+      }
+      i = i &+ 1
+    }
+    w += t.weightStride
+    k = k &+ 1
+  }
+  i = 0
+  while i < rows {
+    var j = 0
+    while j < vectors {
+      let start = load(t.start + (i &* t.startRowStep &+ j &* lanes))
+      store(start + sums[unchecked: i &* vectors &+ j], t.c + (i &* t.cStride &+ j &* lanes))
+      j = j &+ 1
+    }
+    i = i &+ 1
+  }
+}
