@@ -360,6 +360,47 @@ public struct Microkernels: Sendable {
     }
   }
 
+  /// y = f(x + residual), element by element, x being y or apart from it and f one of `CONVOLVE_IDENTITY` and so on. Exactly `count` elements are
+  /// written; whole vectors are read.
+  public func activate(
+    _ x: UnsafePointer<Float>, adding residual: UnsafePointer<Float>?, into y: UnsafeMutablePointer<Float>,
+    count: Int, function: Int32, parameter: Float
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.activate(
+          x, adding: residual, into: y, count: count, function: function, parameter: parameter)
+      case .avx2:
+        MicrokernelsAVX2.activate(
+          x, adding: residual, into: y, count: count, function: function, parameter: parameter)
+      case .baseline:
+        MicrokernelsBaseline.activate(
+          x, adding: residual, into: y, count: count, function: function, parameter: parameter)
+    #else
+      default:
+        MicrokernelsBaseline.activate(
+          x, adding: residual, into: y, count: count, function: function, parameter: parameter)
+    #endif
+    }
+  }
+
+  /// out[i] = the greatest of a[2i], a[2i + 1], b[2i], b[2i + 1], NaN where one is. Exactly `count` elements are
+  /// written; whole vectors are read.
+  public func maximumOfSquares(
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.maximumOfSquares(a, b, out, count: count)
+      case .avx2: MicrokernelsAVX2.maximumOfSquares(a, b, out, count: count)
+      case .baseline: MicrokernelsBaseline.maximumOfSquares(a, b, out, count: count)
+    #else
+      default: MicrokernelsBaseline.maximumOfSquares(a, b, out, count: count)
+    #endif
+    }
+  }
+
   /// Runs independent multiply-adds and returns the floating-point operations done: the core's yardstick.
   public func multiplyAddPeak(
     iterations: Int, _ values: UnsafeMutablePointer<Float>
@@ -371,6 +412,62 @@ public struct Microkernels: Sendable {
       case .baseline: return MicrokernelsBaseline.multiplyAddPeak(iterations: iterations, values)
     #else
       default: return MicrokernelsBaseline.multiplyAddPeak(iterations: iterations, values)
+    #endif
+    }
+  }
+
+  /// Copies rows of `width` samples to rows of `outStride`, with constants around them; a vector beyond the last row is
+  /// written too.
+  public func padRows(
+    _ source: UnsafePointer<Float>, sourceStride: Int, width: Int, _ out: UnsafeMutablePointer<Float>,
+    outStride: Int, left: Int,
+    rows: Int, fill: Float
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.padRows(
+          source, sourceStride: sourceStride, width: width, out, outStride: outStride, left: left, rows: rows,
+          fill: fill)
+      case .avx2:
+        MicrokernelsAVX2.padRows(
+          source, sourceStride: sourceStride, width: width, out, outStride: outStride, left: left, rows: rows,
+          fill: fill)
+      case .baseline:
+        MicrokernelsBaseline.padRows(
+          source, sourceStride: sourceStride, width: width, out, outStride: outStride, left: left, rows: rows,
+          fill: fill)
+    #else
+      default:
+        MicrokernelsBaseline.padRows(
+          source, sourceStride: sourceStride, width: width, out, outStride: outStride, left: left, rows: rows,
+          fill: fill)
+    #endif
+    }
+  }
+
+  /// Whether ``depthwiseRows(_:height:stride:)`` takes such a kernel.
+  public func depthwiseRowsTakes(height: Int, stride: Int) -> Bool {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.depthwiseRowsTakes(height: height, stride: stride)
+      case .avx2: MicrokernelsAVX2.depthwiseRowsTakes(height: height, stride: stride)
+      case .baseline: MicrokernelsBaseline.depthwiseRowsTakes(height: height, stride: stride)
+    #else
+      default: MicrokernelsBaseline.depthwiseRowsTakes(height: height, stride: stride)
+    #endif
+    }
+  }
+
+  /// One channel's correlation over a padded plane; see `ConvolveDepthwise`.
+  public func depthwiseRows(_ plane: UnsafePointer<ConvolveDepthwise>, height: Int, stride: Int) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.depthwiseRows(plane, height: height, stride: stride)
+      case .avx2: MicrokernelsAVX2.depthwiseRows(plane, height: height, stride: stride)
+      case .baseline: MicrokernelsBaseline.depthwiseRows(plane, height: height, stride: stride)
+    #else
+      default: MicrokernelsBaseline.depthwiseRows(plane, height: height, stride: stride)
     #endif
     }
   }

@@ -16,7 +16,8 @@ public func transpose(
         // The last block overlaps the one before, and writes the same numbers.
         let first = r &+ lanes <= rows ? r : rows &- lanes
         transposeBlock(
-          source + (first &* sourceStride &+ c), sourceStride, out + (c &* outStride &+ first), outStride, wide)
+          source + (first &* sourceStride &+ c), sourceStride, out + (c &* outStride &+ first), outStride,
+          wide)
         r = r &+ lanes
       }
     } else {

@@ -68,9 +68,10 @@ for layer in layers where only.map({ layer.name.contains($0) }) ?? true {
     layer.isTransposed
     ? try ConvolutionPlan(
       transposing: ConvolutionGeometry(transposedInput: x.shape, weight: weight.shape, options),
-      weight: weight, algorithm: algorithm)
+      weight: weight, options: .init(algorithm: algorithm))
     : try ConvolutionPlan(
-      ConvolutionGeometry(input: x.shape, weight: weight.shape, options), weight: weight, algorithm: algorithm)
+      ConvolutionGeometry(input: x.shape, weight: weight.shape, options), weight: weight,
+      options: .init(algorithm: algorithm))
   let forward = try median { _ = try plan(x) }
   let rate = (Double(batch) * layer.gigaflops / forward * 10).rounded() / 10
   print(

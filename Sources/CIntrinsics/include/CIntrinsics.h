@@ -68,6 +68,21 @@ typedef struct {
   intptr_t startRowStep;
 } ConvolveDirectTile;
 
+/// One channel's correlation: out[y, x] = bias + sum over r and s of weights[r, s] * input[y * stride + r, x * stride + s].
+typedef struct {
+  /// A padded plane, which is read in whole vectors, and in blocks of seven rows of outputs.
+  const float *_Nonnull input;
+  intptr_t inputStride;
+  const float *_Nonnull weights;
+  intptr_t kernelWidth;
+  float bias;
+  /// Written in whole vectors: where `columns` are fewer, what is too much is written over by the next row.
+  float *_Nonnull output;
+  intptr_t outputStride;
+  intptr_t rows;
+  intptr_t columns;
+} ConvolveDepthwise;
+
 /// Samples that are copied together into a row of a panel: from `source` in a plane, or a constant where that is
 /// negative, to `target` in the row.
 typedef struct {
@@ -75,6 +90,15 @@ typedef struct {
   int32_t source;
   int32_t count;
 } ConvolveRun;
+
+/// Functions of `activate`: x, max(x, 0), x or parameter * x below 0, x between 0 and 6, and those of their names.
+#define CONVOLVE_IDENTITY ((int32_t)0)
+#define CONVOLVE_RELU ((int32_t)1)
+#define CONVOLVE_LEAKY_RELU ((int32_t)2)
+#define CONVOLVE_RELU6 ((int32_t)3)
+#define CONVOLVE_SIGMOID ((int32_t)4)
+#define CONVOLVE_SILU ((int32_t)5)
+#define CONVOLVE_TANH ((int32_t)6)
 
 /// The tallest register tile, and the widest last tile of a row, on any ISA.
 #define CONVOLVE_TILE_ROWS 8

@@ -8,7 +8,8 @@ func convolutionForward<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ x: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?
 ) throws(GeometryError) -> Tensor<Scalar> {
   if let x = x as? Tensor<Float>, let w = w as? Tensor<Float> {
-    let plan = try ConvolutionPlan(g, weight: w, bias: bias as? Tensor<Float>, errorBudget: .exact)
+    let plan = try ConvolutionPlan(
+      g, weight: w, bias: bias as? Tensor<Float>, options: .init(errorBudget: .exact))
     if let y = try plan(x) as? Tensor<Scalar> { return y }
   }
   return ConvolutionLoops(g).forward(x, w, bias)
@@ -31,10 +32,11 @@ private func plannedInputGradient(
 ) throws(GeometryError) -> Tensor<Float> {
   switch g.mode {
   case .zeros, .constant:
-    return try ConvolutionPlan(transposing: g, weight: w, bias: bias, errorBudget: .exact)(dy)
+    return try ConvolutionPlan(transposing: g, weight: w, bias: bias, options: .init(errorBudget: .exact))(dy)
   case .reflect, .symmetric, .replicate, .circular:
     // The gradient of the padded input, whose margins are then added to the samples they were copied from.
-    var dx = try ConvolutionPlan(transposing: g.padded, weight: w, bias: bias, errorBudget: .exact)(dy)
+    var dx = try ConvolutionPlan(
+      transposing: g.padded, weight: w, bias: bias, options: .init(errorBudget: .exact))(dy)
     for axis in 0..<g.rank {
       let (amount, size) = (g.padding[3 - g.rank + axis], g.input[3 - g.rank + axis])
       if amount == Padding.Amount(0, 0) { continue }
@@ -48,7 +50,7 @@ private func plannedInputGradient(
 func convolutionWeightGradient<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ dy: Tensor<Scalar>, _ x: Tensor<Scalar>
 ) -> Tensor<Scalar> {
-  if g.outChannels / g.groups >= ConvolutionPlan.fewestRows, g.batch > 0, g.fitsTables,
+  if g.outChannels / g.groups >= TiledWeightGradient.fewestRows, g.batch > 0, g.fitsTables,
     let dy = dy as? Tensor<Float>,
     let x = x as? Tensor<Float>, let dw = TiledWeightGradient(g)(dy, x) as? Tensor<Scalar>
   {

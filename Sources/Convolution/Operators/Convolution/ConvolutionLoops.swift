@@ -59,24 +59,35 @@ struct ConvolutionLoops<Scalar: FloatingScalar> {
   func forward(
     _ x: Tensor<Scalar>, _ w: Tensor<Scalar>, _ bias: Tensor<Scalar>?, pool: ThreadPool = .shared
   ) -> Tensor<Scalar> {
-    let g = geometry
     let biases = bias?.scalars
     return x.withUnsafeBufferPointer { x in
       w.withUnsafeBufferPointer { w in
-        Tensor(unsafeUninitializedShape: g.outputShape) { y in
-          let (x, w, y) = (x.baseAddress!, w.baseAddress!, y.baseAddress!)
-          pool.parallelFor(g.batch * g.outChannels) { piece in
-            let (n, k) = (piece / g.outChannels, piece % g.outChannels)
-            let plane = y + piece * outputPlane
-            plane.initialize(repeating: biases?[k] ?? 0, count: outputPlane)
-            for c in 0..<inPerGroup {
-              correlate(
-                x + (n * g.inChannels + k / outPerGroup * inPerGroup + c) * inputPlane,
-                w + (k * inPerGroup + c) * kernelPlane, addingTo: plane)
-            }
-          }
+        Tensor(unsafeUninitializedShape: geometry.outputShape) { y in
+          run(x.baseAddress!, w.baseAddress!, biases, into: y.baseAddress!, pool: pool) { _, _ in }
         }
       }
+    }
+  }
+
+  /// The same, calling `finish` for each plane of outputs that is done.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  func run(
+    _ x: UnsafePointer<Scalar>, _ w: UnsafePointer<Scalar>, _ biases: [Scalar]?,
+    into y: UnsafeMutablePointer<Scalar>, pool: ThreadPool,
+    _ finish: (UnsafeMutablePointer<Scalar>, Int) -> Void
+  ) {
+    let g = geometry
+    pool.parallelFor(g.batch * g.outChannels) { piece in
+      let (n, k) = (piece / g.outChannels, piece % g.outChannels)
+      let plane = y + piece * outputPlane
+      plane.initialize(repeating: biases?[k] ?? 0, count: outputPlane)
+      for c in 0..<inPerGroup {
+        correlate(
+          x + (n * g.inChannels + k / outPerGroup * inPerGroup + c) * inputPlane,
+          w + (k * inPerGroup + c) * kernelPlane, addingTo: plane)
+      }
+      finish(plane, outputPlane)
     }
   }
 

@@ -1,3 +1,5 @@
+import CIntrinsics
+import Microkernels
 import RealModule
 import Tensors
 
@@ -30,7 +32,44 @@ public enum Activation: Sendable, Hashable {
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   public func callAsFunction<Scalar: FloatingScalar>(_ input: Tensor<Scalar>) -> Tensor<Scalar> {
-    map(input) { value($0) }
+    if let function = vectorFunction, let input = input as? Tensor<Float>,
+      let output = Self.applied(function, to: input) as? Tensor<Scalar>
+    {
+      return output
+    }
+    return map(input) { value($0) }
+  }
+
+  /// The function among those of `Microkernels.activate`, and its parameter.
+  var vectorFunction: (code: Int32, parameter: Float)? {
+    switch self {
+    case .relu: (CONVOLVE_RELU, 0)
+    case .leakyRelu(let slope): (CONVOLVE_LEAKY_RELU, Float(slope))
+    case .relu6: (CONVOLVE_RELU6, 0)
+    case .sigmoid: (CONVOLVE_SIGMOID, 0)
+    case .silu: (CONVOLVE_SILU, 0)
+    case .tanh: (CONVOLVE_TANH, 0)
+    case .elu, .gelu, .hardswish, .softplus: nil
+    }
+  }
+
+  private static func applied(
+    _ function: (code: Int32, parameter: Float), to input: Tensor<Float>
+  ) -> Tensor<Float> {
+    let kernels = Microkernels()
+    let count = input.shape.count
+    return input.withUnsafeBufferPointer { x in
+      Tensor(unsafeUninitializedShape: input.shape) { y in
+        guard count > 0 else { return }
+        let (x, y) = (x.baseAddress!, y.baseAddress!)
+        ThreadPool.shared.parallelFor(count.dividedRoundingUp(by: elementsAPiece)) { piece in
+          let start = piece * elementsAPiece
+          kernels.activate(
+            x + start, adding: nil, into: y + start, count: min(elementsAPiece, count - start),
+            function: function.code, parameter: function.parameter)
+        }
+      }
+    }
   }
 
   /// The gradient with respect to the input: upstream * f'(x), with 0 for the slope of a corner's left side.
@@ -77,7 +116,7 @@ public enum Activation: Sendable, Hashable {
   }
 
   @inline(__always)
-  private func value<Scalar: FloatingScalar>(_ x: Scalar) -> Scalar {
+  func value<Scalar: FloatingScalar>(_ x: Scalar) -> Scalar {
     switch self {
     case .relu: return x < 0 ? 0 : x
     case .leakyRelu(let slope): return x > 0 ? x : x * Scalar(slope)

@@ -10,15 +10,13 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   public enum Algorithm: String, Sendable, CaseIterable {
     /// Row by row: few output channels a group.
     case loops
-    /// A product of weights and columns in register tiles, summed in the order of the definition.
+    /// A product of weights and columns in register tiles, with vectors along the outputs of a plane.
     case tiles
-    /// The same, turned over: vectors along the output channels, for few outputs.
-    case narrow
     /// By the definition, with vectors along the output channels: nothing is copied but the padded planes.
     case direct
     /// 3x3 kernels of stride 1 with a quarter of the products, by transforms: Winograd's F(4x4, 3x3).
     case winograd
-    /// One input channel a group: plane by plane, rows laid end to end.
+    /// One input channel a group: plane by plane.
     case depthwise
   }
 
@@ -30,58 +28,63 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case exact
   }
 
+  /// What the planner may choose.
+  public struct Options: Sendable, Hashable {
+    public var errorBudget: ErrorBudget
+    /// Bytes of working memory that a thread may take; no limit where nil. The algorithm `loops` takes none.
+    public var workspaceLimit: Int?
+    /// The planner's choice where nil.
+    public var algorithm: Algorithm?
+
+    public init(
+      errorBudget: ErrorBudget = .default, workspaceLimit: Int? = nil, algorithm: Algorithm? = nil
+    ) {
+      (self.errorBudget, self.workspaceLimit, self.algorithm) = (errorBudget, workspaceLimit, algorithm)
+    }
+  }
+
   public let geometry: ConvolutionGeometry
   public let algorithm: Algorithm
-  private let prepared: Prepared
-
-  private enum Prepared: Sendable {
-    case loops(ConvolutionLoops<Float>, weight: Tensor<Float>, bias: Tensor<Float>?)
-    case tiles(TiledConvolution)
-    case narrow(NarrowConvolution)
-    case winograd(WinogradConvolution)
-    case depthwise(DepthwiseConvolution)
-    case direct(DirectConvolution)
-    case transposed([TiledConvolution])
-    case transposedDirect([DirectConvolution])
-  }
+  public let epilogue: Epilogue
+  /// What goes in, and what comes out.
+  public let inputShape: Shape
+  public let outputShape: Shape
+  private let planned: any PlannedConvolution
+  /// The outputs before 2x2 of them are pooled, where the algorithm does not pool them itself.
+  private let unpooledShape: Shape?
 
   /// - Parameters:
   ///   - geometry: shapes and how the kernel moves.
   ///   - weight: `[K, C / groups, spatial...]`
   ///   - bias: `[K]`
-  ///   - errorBudget: which algorithms the planner may choose.
-  ///   - algorithm: the planner's choice where nil.
-  /// - Throws: ``GeometryError`` where the weight or the bias do not fit, or the algorithm has no answer to the geometry.
+  ///   - epilogue: what is done to the outputs before they leave the caches.
+  ///   - options: what the planner may choose.
+  /// - Throws: ``GeometryError`` where the weight or the bias do not fit, the algorithm has no answer to the geometry or
+  ///   takes more than the working memory allowed.
   public init(
     _ geometry: ConvolutionGeometry, weight: Tensor<Float>, bias: Tensor<Float>? = nil,
-    errorBudget: ErrorBudget = .default, algorithm: Algorithm? = nil
+    epilogue: Epilogue = Epilogue(), options: Options = Options()
   ) throws(GeometryError) {
     guard weight.shape == geometry.weightShape else {
       throw .invalid("a weight of shape \(weight.shape): the geometry's is \(geometry.weightShape)")
     }
     try check(bias: bias?.shape, channels: geometry.outChannels)
-    guard geometry.fitsTables || (algorithm ?? .loops) == .loops else {
-      throw .invalid("planes of 2^31 elements or more: the algorithm loops takes them alone")
+    let bias = bias?.scalars
+    let candidates = options.algorithm.map { [$0] } ?? Self.candidates(geometry, options.errorBudget)
+    var found: (Algorithm, any PlannedConvolution)?
+    for algorithm in candidates where found == nil {
+      try Self.validate(algorithm, accepts: geometry)
+      let planned = Self.planned(algorithm, geometry, weight, bias, epilogue)
+      if planned.workspaceBytes <= options.workspaceLimit ?? .max { found = (algorithm, planned) }
     }
-    self.geometry = geometry
-    self.algorithm = algorithm ?? Self.choice(geometry, errorBudget)
-    switch self.algorithm {
-    case .loops: prepared = .loops(ConvolutionLoops(geometry), weight: weight, bias: bias)
-    case .winograd:
-      guard WinogradConvolution.accepts(geometry) else {
-        throw .invalid("the algorithm winograd takes 3x3 kernels of stride and dilation 1 on planes alone")
-      }
-      prepared = .winograd(WinogradConvolution(geometry, weight, bias?.scalars))
-    case .depthwise:
-      guard DepthwiseConvolution.accepts(geometry) else {
-        throw .invalid(
-          "the algorithm depthwise takes one input channel a group, on planes, alone")
-      }
-      prepared = .depthwise(DepthwiseConvolution(geometry, weight, bias?.scalars))
-    case .narrow: prepared = .narrow(NarrowConvolution(geometry, weight, bias?.scalars))
-    case .direct: prepared = .direct(DirectConvolution(forward: geometry, weight, bias?.scalars))
-    case .tiles: prepared = .tiles(TiledConvolution(forward: geometry, weight, bias?.scalars))
+    guard let (algorithm, planned) = found else {
+      throw .invalid(
+        "the algorithm \(candidates[0].rawValue) takes more than \(options.workspaceLimit!) bytes of working memory a "
+          + "thread; raise the limit, or let the planner choose")
     }
+    try self.init(
+      geometry, algorithm, planned, from: geometry.inputShape, to: geometry.outputShape, epilogue,
+      poolsItself: algorithm == .winograd)
   }
 
   /// A transposed convolution: of stride 1 a convolution with the kernels turned round, otherwise as many convolutions of
@@ -91,11 +94,12 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   ///     ``ConvolutionGeometry/init(transposedInput:weight:_:outputPadding:)`` makes it.
   ///   - weight: `[C, K / groups, spatial...]`
   ///   - bias: `[K]`
-  ///   - errorBudget: which algorithms the planner may choose.
-  /// - Throws: ``GeometryError`` where the weight or the bias do not fit.
+  ///   - epilogue: what is done to the outputs.
+  ///   - options: what the planner may choose; for strides, of the algorithms `tiles` and `direct`.
+  /// - Throws: ``GeometryError`` where the weight or the bias do not fit, or the algorithm has no answer.
   public init(
     transposing geometry: ConvolutionGeometry, weight: Tensor<Float>, bias: Tensor<Float>? = nil,
-    errorBudget: ErrorBudget = .default, algorithm: Algorithm? = nil
+    epilogue: Epilogue = Epilogue(), options: Options = Options()
   ) throws(GeometryError) {
     guard weight.shape == geometry.weightShape else {
       throw .invalid("a weight of shape \(weight.shape): the geometry's is \(geometry.weightShape)")
@@ -106,88 +110,177 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
     if let turned = geometry.turned {
       self = try ConvolutionPlan(
-        turned, weight: weight.turned(groups: geometry.groups), bias: bias, errorBudget: errorBudget)
+        turned, weight: weight.turned(groups: geometry.groups), bias: bias, epilogue: epilogue,
+        options: options)
       return
     }
-    self.geometry = geometry
-    self.algorithm = algorithm ?? .tiles
-    prepared =
-      self.algorithm == .direct
-      ? .transposedDirect(DirectConvolution.phases(transposing: geometry, weight, bias?.scalars))
-      : .transposed(TiledConvolution.phases(transposing: geometry, weight, bias?.scalars))
-  }
-
-  /// Below as many rows, a tile is mostly empty.
-  static let fewestRows = 4
-
-  private static func choice(_ g: ConvolutionGeometry, _ budget: ErrorBudget) -> Algorithm {
-    if !g.fitsTables { return .loops }
-    if DepthwiseConvolution.accepts(g), g.outChannels / g.groups < fewestRows { return .depthwise }
-    if g.outChannels / g.groups < fewestRows { return .loops }
-    let shapes = Microkernels().tileShapes
-    if budget == .default, WinogradConvolution.accepts(g), WinogradConvolution.pays(g, shapes) {
-      return .winograd
+    let isDirect =
+      options.algorithm.map { $0 == .direct }
+      ?? (geometry.inChannels / geometry.groups >= Self.fewestDirectRows)
+    guard [nil, .direct, .tiles].contains(options.algorithm) else {
+      throw .invalid(
+        "a transposed convolution of a stride is computed by the algorithms tiles and direct, not by "
+          + options.algorithm!.rawValue)
     }
-    return NarrowConvolution.pays(g, shapes) ? .narrow : .tiles
+    let bias = bias?.scalars
+    let phases: [any PlannedConvolution] =
+      isDirect
+      ? DirectConvolution.phases(transposing: geometry, weight, bias)
+      : TiledConvolution.phases(transposing: geometry, weight, bias)
+    let planned = PlannedPhases(phases: phases, outputs: geometry.inputShape.count)
+    guard planned.workspaceBytes <= options.workspaceLimit ?? .max else {
+      throw .invalid(
+        "the transposed convolution takes \(planned.workspaceBytes) bytes of working memory a thread, and "
+          + "\(options.workspaceLimit!) are allowed: raise the limit")
+    }
+    try self.init(
+      geometry, isDirect ? .direct : .tiles, planned, from: geometry.outputShape, to: geometry.inputShape,
+      epilogue,
+      poolsItself: false)
   }
 
-  private var isTransposed: Bool {
-    switch prepared {
-    case .transposed, .transposedDirect: true
-    default: false
+  private init(
+    _ geometry: ConvolutionGeometry, _ algorithm: Algorithm, _ planned: any PlannedConvolution,
+    from inputShape: Shape, to shape: Shape, _ epilogue: Epilogue, poolsItself: Bool
+  ) throws(GeometryError) {
+    (self.geometry, self.algorithm, self.planned, self.epilogue) = (geometry, algorithm, planned, epilogue)
+    self.inputShape = inputShape
+    guard epilogue.maxPools else {
+      (outputShape, unpooledShape) = (shape, nil)
+      return
+    }
+    guard geometry.rank == 2, shape[2] > 1, shape[3] > 1 else {
+      throw .invalid("2x2 pooling of an output of shape \(shape): it takes planes of at least 2x2")
+    }
+    outputShape = [shape[0], shape[1], shape[2] / 2, shape[3] / 2]
+    unpooledShape = poolsItself ? nil : shape
+  }
+
+  private static func validate(_ algorithm: Algorithm, accepts g: ConvolutionGeometry) throws(GeometryError) {
+    guard g.fitsTables || algorithm == .loops else {
+      throw .invalid("planes of 2^31 elements or more: the algorithm loops takes them alone")
+    }
+    if algorithm == .winograd, !WinogradConvolution.accepts(g) {
+      throw .invalid("the algorithm winograd takes 3x3 kernels of stride and dilation 1 on planes alone")
+    }
+    if algorithm == .depthwise, !DepthwiseConvolution.accepts(g) {
+      throw .invalid("the algorithm depthwise takes one input channel a group, on planes, alone")
     }
   }
 
-  /// What goes in, and what comes out.
-  public var inputShape: Shape { isTransposed ? geometry.outputShape : geometry.inputShape }
-  public var outputShape: Shape { isTransposed ? geometry.inputShape : geometry.outputShape }
+  private static func planned(
+    _ algorithm: Algorithm, _ g: ConvolutionGeometry, _ weight: Tensor<Float>, _ bias: [Float]?,
+    _ epilogue: Epilogue
+  ) -> any PlannedConvolution {
+    switch algorithm {
+    case .loops: PlannedLoops(loops: ConvolutionLoops(g), weight: weight, bias: bias)
+    case .winograd: WinogradConvolution(g, weight, bias, maxPools: epilogue.maxPools)
+    case .direct: DirectConvolution(forward: g, weight, bias)
+    case .tiles: TiledConvolution(forward: g, weight, bias)
+    case .depthwise:
+      if DepthwiseBlocks.accepts(g) {
+        DepthwiseBlocks(g, weight, bias)
+      } else {
+        DepthwiseConvolution(g, weight, bias)
+      }
+    }
+  }
 
   /// - Parameters:
   ///   - input: of ``inputShape``.
+  ///   - residual: added before the activation, of ``outputShape``; not together with pooling.
   ///   - pool: the threads that it runs on.
   /// - Returns: of ``outputShape``.
-  /// - Throws: ``GeometryError`` for an input of another shape.
+  /// - Throws: ``GeometryError`` for tensors of other shapes.
   public func callAsFunction(
-    _ input: Tensor<Float>, pool: ThreadPool = .shared
+    _ input: Tensor<Float>, adding residual: Tensor<Float>? = nil, pool: ThreadPool = .shared
   ) throws(GeometryError) -> Tensor<Float> {
+    var output = Tensor<Float>(unsafeUninitializedShape: outputShape) { _ in }
+    try self(input, adding: residual, into: &output, pool: pool)
+    return output
+  }
+
+  /// The same, into a tensor that is there: nothing is allocated once each thread has its working memory.
+  /// - Parameters:
+  ///   - input: of ``inputShape``.
+  ///   - residual: added before the activation, of ``outputShape``; not together with pooling.
+  ///   - output: of ``outputShape``, written over.
+  ///   - pool: the threads that it runs on.
+  /// - Throws: ``GeometryError`` for tensors of other shapes.
+  public func callAsFunction(
+    _ input: Tensor<Float>, adding residual: Tensor<Float>? = nil, into output: inout Tensor<Float>,
+    pool: ThreadPool = .shared
+  ) throws(GeometryError) {
     guard input.shape == inputShape else {
       throw .invalid("an input of shape \(input.shape): the plan's is \(inputShape)")
     }
-    if case .loops(let loops, let weight, let bias) = prepared {
-      return loops.forward(input, weight, bias, pool: pool)
+    guard output.shape == outputShape else {
+      throw .invalid("an output of shape \(output.shape): the plan's is \(outputShape)")
     }
-    return input.withUnsafeBufferPointer { x in
-      Tensor(unsafeUninitializedShape: outputShape) { y in
-        let (x, y) = (x.baseAddress!, y.baseAddress!)
-        switch prepared {
-        case .loops: break
-        case .tiles(let tiled): tiled.run(x, into: y, pool: pool)
-        case .direct(let direct): direct.run(x, into: y, pool: pool)
-        case .transposedDirect(let phases): for phase in phases { phase.run(x, into: y, pool: pool) }
-        case .narrow(let narrow): narrow.run(x, into: y, pool: pool)
-        case .winograd(let winograd): winograd.run(x, into: y, pool: pool)
-        case .depthwise(let depthwise): depthwise.run(x, into: y, pool: pool)
-        case .transposed(let phases): for phase in phases { phase.run(x, into: y, pool: pool) }
+    if let residual {
+      guard residual.shape == outputShape, !epilogue.maxPools else {
+        throw .invalid(
+          epilogue.maxPools
+            ? "a residual for outputs that are pooled: there is no place for it"
+            : "a residual of shape \(residual.shape): the plan's outputs are \(outputShape)")
+      }
+    }
+    if outputShape.count == 0 { return }
+    if let unpooledShape {
+      var unpooled = Tensor<Float>(unsafeUninitializedShape: unpooledShape) { _ in }
+      run(input, nil, &unpooled, pool)
+      maximumOfSquares(unpooled, &output, pool)
+    } else {
+      run(input, residual, &output, pool)
+    }
+  }
+
+  private func run(
+    _ input: Tensor<Float>, _ residual: Tensor<Float>?, _ output: inout Tensor<Float>, _ pool: ThreadPool
+  ) {
+    input.withUnsafeBufferPointer { x in
+      output.withUnsafeMutableBufferPointer { y in
+        let y = y.baseAddress!
+        func run(_ residual: UnsafePointer<Float>?) {
+          planned.run(
+            x.baseAddress!, into: y, Finish(epilogue.activation, adding: residual, to: y), pool: pool)
+        }
+        if let residual {
+          residual.withUnsafeBufferPointer { run($0.baseAddress!) }
+        } else {
+          run(nil)
         }
       }
     }
   }
 
-  public var description: String { "\(algorithm.rawValue), \(weightBytes) bytes of weights" }
-
-  /// Bytes of weights in the algorithm's order.
-  public var weightBytes: Int {
-    switch prepared {
-    case .loops(_, let weight, _): weight.shape.count * MemoryLayout<Float>.stride
-    case .tiles(let tiled): tiled.weightBytes
-    case .direct(let direct): direct.weightBytes
-    case .transposedDirect(let phases): phases.reduce(0) { $0 + $1.weightBytes }
-    case .narrow(let narrow): narrow.weightBytes
-    case .winograd(let winograd): winograd.weightBytes
-    case .depthwise(let depthwise): depthwise.weightBytes
-    case .transposed(let phases): phases.reduce(0) { $0 + $1.weightBytes }
+  private func maximumOfSquares(_ from: Tensor<Float>, _ to: inout Tensor<Float>, _ pool: ThreadPool) {
+    let (height, width) = (from.shape[2], from.shape[3])
+    let kernels = Microkernels()
+    from.withUnsafeBufferPointer { x in
+      to.withUnsafeMutableBufferPointer { y in
+        let (x, y) = (x.baseAddress!, y.baseAddress!)
+        pool.parallelFor(from.shape[0] * from.shape[1]) { plane in
+          for row in 0..<height / 2 {
+            let from = x + (plane * height + 2 * row) * width
+            kernels.maximumOfSquares(
+              from, from + width, y + (plane * (height / 2) + row) * (width / 2), count: width / 2)
+          }
+        }
+      }
     }
   }
+
+  /// The algorithm with its memory, for people.
+  public var description: String {
+    "\(algorithm.rawValue), \(weightBytes) bytes of weights, \(workspaceBytes) bytes of working memory a thread"
+  }
+
+  /// Bytes of weights in the algorithm's order.
+  public var weightBytes: Int { planned.weightBytes }
+
+  /// Bytes of working memory that each thread keeps while the plan runs.
+  public var workspaceBytes: Int { planned.workspaceBytes }
 }
 
 extension Tensor where Scalar == Float {

@@ -6,7 +6,7 @@ import Tensors
 /// correlated as one long signal whose taps are whole rows apart: vectors are full whatever the width. A stride splits
 /// rows and columns into phases, laid one after another, so that no output is computed that is not kept. The workspace
 /// is one band a thread.
-struct DepthwiseConvolution: Sendable {
+struct DepthwiseConvolution: PlannedConvolution {
   private let geometry: ConvolutionGeometry
   private let kernels = Microkernels()
   private let weights: [Float]
@@ -83,14 +83,21 @@ struct DepthwiseConvolution: Sendable {
 
   var weightBytes: Int { weights.count * MemoryLayout<Float>.stride }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, pool: ThreadPool) {
+  /// Eight vectors may be read and written beyond a band.
+  private var slack: Int { 9 * kernels.tileShapes.lanes }
+
+  private var inputCount: Int { phaseCount * phaseRows * columns + slack }
+
+  var workspaceBytes: Int { (inputCount + phaseRows * columns + slack) * MemoryLayout<Float>.stride }
+
+  func run(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
+  ) {
     let g = geometry
     let (height, width) = (g.output[1], g.output[2])
     let multiplier = g.outChannels / g.inChannels
     let taps = offsets.count
-    // Eight vectors may be read and written beyond a band.
-    let slack = 9 * kernels.tileShapes.lanes
-    let inputCount = phaseCount * phaseRows * columns + slack
+    let inputCount = inputCount
     let fill = Float(g.mode.fillValue)
     let planes = g.batch * g.outChannels
     // Planes may be small, so that a piece takes many.
@@ -109,10 +116,9 @@ struct DepthwiseConvolution: Sendable {
               kernels.correlateFlat(
                 scratch, offsets, weights.baseAddress! + k * taps, taps: taps, bias: bias[k], output,
                 count: band.rows.count * columns)
-              kernels.copyRows(
-                output, sourceStride: columns, y + (plane * height + band.rows.lowerBound) * width,
-                width: width,
-                rows: band.rows.count)
+              let out = y + (plane * height + band.rows.lowerBound) * width
+              kernels.copyRows(output, sourceStride: columns, out, width: width, rows: band.rows.count)
+              finish(out, count: band.rows.count * width)
             }
           }
         }

@@ -6,7 +6,7 @@ import Tensors
 /// box of outputs reads its part of the padded planes, copied once for all taps, so that no matrix of columns is ever
 /// made. Sums are kept aside, and transposed when they are stored. Every output is summed in the order of the depth,
 /// whatever the threads.
-struct DirectConvolution: Sendable {
+struct DirectConvolution: PlannedConvolution {
   private let kernels: Microkernels
   private let shapes: TileShapes
   private let boxes: PaddedBoxes
@@ -36,7 +36,7 @@ struct DirectConvolution: Sendable {
   /// Bytes of a box's sums.
   private static let sumsBytes = 256 << 10
   /// About the depth of a pass, whose weights stay in the first-level cache.
-  private static let passDepth = 128
+  private static let passDepth = 512
 
   private init(
     _ g: ConvolutionGeometry, _ axes: [AxisTaps], depthChannels: Int, rows: Int, source: [Int],
@@ -56,7 +56,8 @@ struct DirectConvolution: Sendable {
     targets = boxes.boxes.map { Self.target($0, sizes, phase, stride) }
     let taps = boxes.tapOffsets.count
     let passes = max(1, (depthChannels * taps + Self.passDepth / 2) / Self.passDepth)
-    let passChannels = taps == 0 ? depthChannels : depthChannels.dividedRoundingUp(by: min(passes, depthChannels))
+    let passChannels =
+      taps == 0 ? depthChannels : depthChannels.dividedRoundingUp(by: min(passes, depthChannels))
     let (planeStride, tapOffsets) = (boxes.planeStride, boxes.tapOffsets)
     depthOffsets = (0..<passChannels).flatMap { c in tapOffsets.map { Int32(c * planeStride + $0) } }
     self.passChannels = passChannels
@@ -142,7 +143,20 @@ struct DirectConvolution: Sendable {
 
   var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, pool: ThreadPool) {
+  /// Channels of a group, filled up to whole panels.
+  private var filled: Int { weights[0].widths.reduce(0, +) }
+
+  private var tallest: Int { shapes.directRows.max()! }
+
+  var workspaceBytes: Int {
+    let sums = filled * (boxes.largest + tallest)
+    return (boxes.copyCount(channels: passChannels) + shapes.lanes * boxes.largest + sums)
+      * MemoryLayout<Float>.stride
+  }
+
+  func run(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
+  ) {
     let planes = batch * groups
     let count = boxes.boxes.count
     guard planes > 0, count > 0 else { return }
@@ -157,21 +171,22 @@ struct DirectConvolution: Sendable {
       let plane = piece / chunks / count
       self.box(
         box, x + plane * depthChannels * sourcePlane, weights[plane % groups], plane % groups,
-        panels * chunk / chunks..<panels * (chunk + 1) / chunks, into: y + plane * rows * targetPlane)
+        panels * chunk / chunks..<panels * (chunk + 1) / chunks, into: y + plane * rows * targetPlane,
+        finish)
     }
   }
 
   /// The outputs of a box for a range of panels of channels.
   private func box(
     _ number: Int, _ x: UnsafePointer<Float>, _ weights: WeightPanels, _ group: Int, _ range: Range<Int>,
-    into y: UnsafeMutablePointer<Float>
+    into y: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     let box = boxes.boxes[number]
     let (outputs, taps) = (box.count, boxes.tapOffsets.count)
-    let most = shapes.directRows.max()!
+    let most = tallest
     let copyCount = boxes.copyCount(channels: passChannels)
     let asideCount = shapes.lanes * outputs
-    let filled = weights.firstRows[weights.widths.count - 1] + weights.widths[weights.widths.count - 1]
+    let filled = filled
     let first = weights.firstRows[range.lowerBound]
     let channels = weights.firstRows[range.upperBound - 1] + weights.widths[range.upperBound - 1] - first
     Scratch.withFloats(copyCount + asideCount + channels * (outputs + most)) { scratch in
@@ -202,7 +217,9 @@ struct DirectConvolution: Sendable {
           let row = weights.firstRows[panel] + channel
           store(
             sums + ((weights.firstRows[panel] - first) * (outputs + most) + channel), weights.widths[panel],
-            channels: min(shapes.lanes, rows - row), outputs, targets[number], to: y + row * targetPlane, aside)
+            channels: min(shapes.lanes, rows - row), outputs, targets[number], to: y + row * targetPlane,
+            aside,
+            finish)
         }
       }
     }
@@ -210,7 +227,8 @@ struct DirectConvolution: Sendable {
 
   /// All tiles of a box, for one panel of channels and a part of the depth.
   private func tiles(
-    _ samples: UnsafePointer<Float>, _ offsets: [Int32], _ weights: UnsafePointer<Float>, depth: Int, _ wide: Int,
+    _ samples: UnsafePointer<Float>, _ offsets: [Int32], _ weights: UnsafePointer<Float>, depth: Int,
+    _ wide: Int,
     _ bias: UnsafePointer<Float>?, to sums: UnsafeMutablePointer<Float>
   ) {
     let vectors = wide / shapes.lanes
@@ -243,10 +261,10 @@ struct DirectConvolution: Sendable {
     }
   }
 
-  /// Stores the sums of at most a vector of channels.
+  /// Stores the sums of at most a vector of channels. Outputs apart from one another are left to be finished later.
   private func store(
     _ sums: UnsafePointer<Float>, _ step: Int, channels: Int, _ outputs: Int, _ target: Target,
-    to y: UnsafeMutablePointer<Float>, _ aside: UnsafeMutablePointer<Float>
+    to y: UnsafeMutablePointer<Float>, _ aside: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     switch target {
     case .runs(let runs):
@@ -254,6 +272,8 @@ struct DirectConvolution: Sendable {
         kernels.transpose(
           sums + run.first * step, sourceStride: step, y + run.place, outStride: targetPlane, rows: run.count,
           columns: channels)
+        if finish.isIdentity { continue }
+        for channel in 0..<channels { finish(y + (channel * targetPlane + run.place), count: run.count) }
       }
     case .places(let places):
       kernels.transpose(

@@ -3,7 +3,7 @@ import Tensors
 /// Convolution as a product of the weights and the matrix of columns (Y = W X), in register tiles, with vectors along
 /// the pixels of NCHW planes. A panel of columns is copied together block by block, or read where it lies for 1x1
 /// kernels, so that no matrix is written out. Every output is summed in the order of the depth, whatever the threads.
-struct TiledConvolution: Sendable {
+struct TiledConvolution: PlannedConvolution {
   private let columns: ColumnSource
   private let product = TileProduct()
   private let weights: [WeightPanels]
@@ -123,16 +123,27 @@ struct TiledConvolution: Sendable {
   /// Bytes of packed weights.
   var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, pool: ThreadPool) {
+  /// Blocks that are computed together, whose sums may be kept aside.
+  private static let longestRun = 8
+
+  var workspaceBytes: Int {
+    let step = min(depthChannels * columns.taps, TileProduct.depthBlock)
+    return
+      (step * product.tileColumns + product.shapes.lanes + product.scratchCount
+      + Self.longestRun * rows * product.tileColumns) * MemoryLayout<Float>.stride
+  }
+
+  func run(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
+  ) {
     guard batch > 0, columns.outputs > 0 else { return }
     let blocks = blocks.count
     let threads = pool.threadCount
     // Weights are read once for a run of blocks, so runs are long. Where there are too few of them to keep the threads
     // evenly busy, rows are split: each thread then reads its own weights, and copies the columns for itself.
     let planes = batch * groups
-    let longest = 8
     let tall = rows.dividedRoundingUp(by: product.panelRows)
-    var runs = blocks.dividedRoundingUp(by: longest)
+    var runs = blocks.dividedRoundingUp(by: Self.longestRun)
     var chunks = 1
     if planes * runs < 4 * threads, (planes * runs) % threads != 0 {
       if tall >= 4 * threads {
@@ -158,7 +169,7 @@ struct TiledConvolution: Sendable {
           self.blocks(
             blocks * run / runs..<blocks * (run + 1) / runs, x + plane * depthChannels * sourcePlane, panels,
             range,
-            bias + group * biasStep, into: y + plane * rows * targetPlane)
+            bias + group * biasStep, into: y + plane * rows * targetPlane, finish)
         }
       }
     }
@@ -168,16 +179,17 @@ struct TiledConvolution: Sendable {
   /// another, so that it comes from the second-level cache.
   private func blocks(
     _ run: Range<Int>, _ x: UnsafePointer<Float>, _ panels: UnsafePointer<Float>, _ range: Range<Int>,
-    _ bias: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+    _ bias: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     let depth = depthChannels * columns.taps
     let (lanes, widest) = (product.shapes.lanes, product.tileColumns)
     let step = min(depth, TileProduct.depthBlock)
     // Sums that cannot be stored in whole vectors where they belong are kept aside to the end.
     let asideStep = range.count * widest
-    let isAside = run.map { !target.isDense || self.outputs($0).count % lanes != 0 }
+    func isAside(_ block: Int) -> Bool { !target.isDense || self.outputs(block).count % lanes != 0 }
+    let asideBlocks = run.reduce(0) { $0 + (isAside($1) ? 1 : 0) }
     let panelCount = step * widest + lanes  // a last run's vector may reach beyond the panel
-    Scratch.withFloats(panelCount + product.scratchCount + isAside.count { $0 } * asideStep) { scratch in
+    Scratch.withFloats(panelCount + product.scratchCount + asideBlocks * asideStep) { scratch in
       let tile = scratch + panelCount
       var d = 0
       repeat {
@@ -185,10 +197,11 @@ struct TiledConvolution: Sendable {
         var ends = TileProduct.Ends()
         if d == 0 { (ends.bias, ends.biasStep) = (bias + range.lowerBound * lanes, lanes) }
         var aside = tile + product.scratchCount
-        for (i, block) in run.enumerated() {
+        for block in run {
+          let isAside = isAside(block)
           let outputs = self.outputs(block)
           let wide = outputs.count.dividedRoundingUp(by: lanes) * lanes
-          let isInPlace = readsInPlace && !isAside[i]
+          let isInPlace = readsInPlace && !isAside
           if !isInPlace {
             columns.pack(product.kernels, blocks[block], rows: rows, from: x, to: scratch, rowStride: wide)
           }
@@ -196,10 +209,15 @@ struct TiledConvolution: Sendable {
             panels + range.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
             rows: range.count, isInPlace ? x + d * sourcePlane + outputs.lowerBound : UnsafePointer(scratch),
             bStride: isInPlace ? sourcePlane : wide, depth: rows.count,
-            to: isAside[i] ? aside : y + range.lowerBound * targetPlane + outputs.lowerBound,
-            cStride: isAside[i] ? wide : targetPlane, columns: wide, ends, scratch: tile)
-          if isAside[i] {
-            if rows.upperBound == depth { spread(aside, wide, range, outputs, into: y) }
+            to: isAside ? aside : y + range.lowerBound * targetPlane + outputs.lowerBound,
+            cStride: isAside ? wide : targetPlane, columns: wide, ends, scratch: tile)
+          if rows.upperBound == depth, !isAside {
+            for row in range where !finish.isIdentity {
+              finish(y + row * targetPlane + outputs.lowerBound, count: outputs.count)
+            }
+          }
+          if isAside {
+            if rows.upperBound == depth { spread(aside, wide, range, outputs, into: y, finish) }
             aside += asideStep
           }
         }
@@ -213,21 +231,25 @@ struct TiledConvolution: Sendable {
     block * product.tileColumns..<min(columns.outputs, (block + 1) * product.tileColumns)
   }
 
-  /// Stores sums that were kept aside.
+  /// Stores sums that were kept aside. Outputs apart from one another are left to be finished later.
   private func spread(
     _ sums: UnsafePointer<Float>, _ step: Int, _ range: Range<Int>, _ outputs: Range<Int>,
-    into y: UnsafeMutablePointer<Float>
+    into y: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     if target.isDense {
       for (i, row) in range.enumerated() {
-        (y + (row * targetPlane + outputs.lowerBound)).update(from: sums + i * step, count: outputs.count)
+        let to = y + (row * targetPlane + outputs.lowerBound)
+        to.update(from: sums + i * step, count: outputs.count)
+        finish(to, count: outputs.count)
       }
       return
     }
-    let places = outputs.map(target.place)
-    for (i, row) in range.enumerated() {
-      let (from, to) = (sums + i * step, y + row * targetPlane)
-      for (p, place) in places.enumerated() { to[place] = from[p] }
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: outputs.count) { places in
+      for (p, output) in outputs.enumerated() { places[p] = target.place(output) }
+      for (i, row) in range.enumerated() {
+        let (from, to) = (sums + i * step, y + row * targetPlane)
+        for p in 0..<outputs.count { to[places[p]] = from[p] }
+      }
     }
   }
 }

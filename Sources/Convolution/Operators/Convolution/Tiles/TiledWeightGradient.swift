@@ -10,6 +10,9 @@ struct TiledWeightGradient: Sendable {
   /// The outputs that are summed together, and how their columns are copied.
   private let parts: [(outputs: Range<Int>, runs: ColumnSource.BlockRuns)]
 
+  /// Below as many output channels a group, a tile is mostly empty.
+  static let fewestRows = 4
+
   init(_ geometry: ConvolutionGeometry) {
     self.geometry = geometry
     columns = ColumnSource(

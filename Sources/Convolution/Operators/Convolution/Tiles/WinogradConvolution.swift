@@ -4,13 +4,15 @@ import Tensors
 /// A 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): tiles of 6x6 inputs are transformed, multiplied with the
 /// transformed weights (36 matrix products, in register tiles), and transformed back to 4x4 outputs. A block of tiles
 /// goes through all three before the next, so that it stays in the caches.
-struct WinogradConvolution: Sendable {
+struct WinogradConvolution: PlannedConvolution {
   private let geometry: ConvolutionGeometry
   private let product = TileProduct()
   /// 36 matrices a group.
   private let weights: [WeightPanels]
   private let bias: [Float]
   private let plane: PaddedPlane
+  /// Whether the maximum of 2x2 outputs is stored, instead of the outputs.
+  private let pools: Bool
 
   /// Whether the algorithm has an answer: planes, 3x3 kernels, no stride or dilation.
   static func accepts(_ g: ConvolutionGeometry) -> Bool {
@@ -27,8 +29,9 @@ struct WinogradConvolution: Sendable {
   }
 
   /// - Precondition: ``accepts(_:)`` the geometry.
-  init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
+  init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?, maxPools: Bool = false) {
     geometry = g
+    pools = maxPools
     self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
     plane = PaddedPlane(
       g, height: (g.output[1] + 3) / 4 * 4 + 2, width: (g.output[2] + 3) / 4 * 4 + 2)
@@ -91,18 +94,25 @@ struct WinogradConvolution: Sendable {
     return tiles.dividedRoundingUp(by: lanes) * lanes + lanes
   }
 
+  /// Four rows of outputs of a vector of tiles.
+  private var asideCount: Int { 4 * 4 * product.shapes.lanes }
+
   private var workspaceCount: Int {
     let g = geometry
     let stride = stride(min(tiles, blockTiles))
     return 36 * stride * (g.inChannels + g.outChannels) / g.groups + 6 * stripStride
-      + 4 * 4 * product.shapes.lanes + 41 * product.shapes.lanes
+      + asideCount + 41 * product.shapes.lanes
       + product.scratchCount
   }
 
   /// A strip of padded rows, with room for whole vectors of tiles.
   private var stripStride: Int { plane.columnCount + 5 * product.shapes.lanes }
 
-  func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, pool: ThreadPool) {
+  var workspaceBytes: Int { workspaceCount * MemoryLayout<Float>.stride }
+
+  func run(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
+  ) {
     let g = geometry
     let planes = g.batch * g.groups
     guard planes > 0 else { return }
@@ -121,39 +131,44 @@ struct WinogradConvolution: Sendable {
       let range =
         tall * chunk / chunks * product.panelRows..<min(rows, tall * (chunk + 1) / chunks * product.panelRows)
       self.block(
-        x, into: y, plane: plane, tiles * block / blocks..<tiles * (block + 1) / blocks, range)
+        x, into: y, plane: plane, tiles * block / blocks..<tiles * (block + 1) / blocks, range,
+        finish)
     }
   }
 
-  /// A run of tiles in one row of them, at most a vector.
-  private func segments(_ range: Range<Int>) -> [(tile: Int, count: Int)] {
-    var segments: [(tile: Int, count: Int)] = []
-    var tile = range.lowerBound
-    while tile < range.upperBound {
-      let count = min(tilesAcross - tile % tilesAcross, range.upperBound - tile, product.shapes.lanes)
-      segments.append((tile, count))
-      tile += count
+  /// Runs of tiles, each in one row of them and at most a vector.
+  private struct Segments: Sequence, IteratorProtocol {
+    var tile: Int
+    let end: Int
+    let across: Int
+    let lanes: Int
+
+    mutating func next() -> (tile: Int, count: Int)? {
+      if tile >= end { return nil }
+      let count = Swift.min(across - tile % across, end - tile, lanes)
+      defer { tile += count }
+      return (tile, count)
     }
-    return segments
   }
 
   private func block(
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, plane: Int, _ range: Range<Int>,
-    _ rows: Range<Int>
+    _ rows: Range<Int>, _ finish: Finish
   ) {
     let g = geometry
     let (depth, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
     let columns = stride(range.count)
-    let segments = segments(range)
+    let segments = Segments(
+      tile: range.lowerBound, end: range.upperBound, across: tilesAcross, lanes: product.shapes.lanes)
     let inputPlane = g.input[1] * g.input[2]
-    let outputPlane = g.output[1] * g.output[2]
+    let outputPlane = pools ? g.output[1] / 2 * (g.output[2] / 2) : g.output[1] * g.output[2]
     let firstWeights = plane % g.groups * 36
     Scratch.withFloats(workspaceCount) { scratch in
       let v = scratch
       let m = v + 36 * depth * columns
       let strip = m + 36 * rows.count * columns
       let aside = strip + 6 * stripStride
-      let vectors = aside + 4 * 4 * product.shapes.lanes
+      let vectors = aside + asideCount
       for c in 0..<depth {
         transformInputs(
           x + (plane * depth + c) * inputPlane, segments, range.lowerBound, v + c * columns, depth * columns,
@@ -167,14 +182,15 @@ struct WinogradConvolution: Sendable {
       for (i, row) in rows.enumerated() {
         transformOutputs(
           m + i * columns, rows.count * columns, segments, range.lowerBound,
-          bias[plane % g.groups * outputs + row], y + (plane * outputs + row) * outputPlane, aside, vectors)
+          bias[plane % g.groups * outputs + row], y + (plane * outputs + row) * outputPlane, aside, vectors,
+          finish)
       }
     }
   }
 
   /// One channel's tiles. Whole vectors are written: what is too much is written over by the next segment.
   private func transformInputs(
-    _ x: UnsafePointer<Float>, _ segments: [(tile: Int, count: Int)], _ first: Int,
+    _ x: UnsafePointer<Float>, _ segments: Segments, _ first: Int,
     _ v: UnsafeMutablePointer<Float>, _ step: Int, _ strip: UnsafeMutablePointer<Float>,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
@@ -220,25 +236,33 @@ struct WinogradConvolution: Sendable {
 
   /// One output channel's tiles.
   private func transformOutputs(
-    _ m: UnsafePointer<Float>, _ step: Int, _ segments: [(tile: Int, count: Int)], _ first: Int,
-    _ bias: Float,
+    _ m: UnsafePointer<Float>, _ step: Int, _ segments: Segments, _ first: Int, _ bias: Float,
     _ y: UnsafeMutablePointer<Float>, _ aside: UnsafeMutablePointer<Float>,
-    _ scratch: UnsafeMutablePointer<Float>
+    _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     let (height, width) = (geometry.output[1], geometry.output[2])
     let wide = 4 * product.shapes.lanes
     for (tile, count) in segments {
       let (tileRow, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
       let (top, left) = (4 * tileRow, 4 * tileColumn)
-      let isWhole = top + 4 <= height && left + wide <= width && count == product.shapes.lanes
+      let isWhole = !pools && top + 4 <= height && left + wide <= width && count == product.shapes.lanes
       let (out, outStride) = isWhole ? (y + top * width + left, width) : (aside, wide)
       product.kernels.winogradOutput(
-        m + (tile - first), step: step, bias: bias, out,
-        outStride: outStride, scratch: scratch)
-      if isWhole { continue }
-      let columns = min(4 * count, width - left)
-      for r in 0..<min(4, height - top) {
-        (y + ((top + r) * width + left)).update(from: aside + r * wide, count: columns)
+        m + (tile - first), step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+      let (rows, columns) = (min(4, height - top), min(4 * count, width - left))
+      if pools {
+        for r in 0..<rows { finish.apart(aside + r * wide, count: columns) }
+        for r in Swift.stride(from: 0, to: rows - 1, by: 2) {
+          product.kernels.maximumOfSquares(
+            aside + r * wide, aside + (r + 1) * wide, y + ((top + r) / 2 * (width / 2) + left / 2),
+            count: columns / 2)
+        }
+        continue
+      }
+      for r in 0..<rows {
+        let row = y + ((top + r) * width + left)
+        if !isWhole { row.update(from: aside + r * wide, count: columns) }
+        finish(row, count: columns)
       }
     }
   }

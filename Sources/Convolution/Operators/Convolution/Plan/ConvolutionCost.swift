@@ -1,0 +1,100 @@
+import Microkernels
+import Tensors
+
+/// What a convolution costs by each algorithm, reckoned in a core's cycles from its shapes: sums in registers at two
+/// vectors a cycle, samples and weights read at two vectors a cycle, and what is copied, transformed and transposed.
+/// The constants are measured on Zen 5; only the order of the results counts.
+struct ConvolutionCost {
+  private let geometry: ConvolutionGeometry
+  private let shapes: TileShapes
+  private let inputs: Double
+  private let rows: Int
+  private let taps: Double
+  private let outputs: Int
+
+  init(_ geometry: ConvolutionGeometry, _ shapes: TileShapes = Microkernels().tileShapes) {
+    (self.geometry, self.shapes) = (geometry, shapes)
+    inputs = Double(geometry.inChannels / geometry.groups)
+    rows = geometry.outChannels / geometry.groups
+    taps = Double(geometry.kernel.reduce(1, *))
+    outputs = geometry.output.reduce(1, *)
+  }
+
+  /// Cycles for one sample's group.
+  func cycles(_ algorithm: ConvolutionPlan.Algorithm) -> Double {
+    switch algorithm {
+    case .loops: loops
+    case .tiles: tiles
+    case .direct: direct
+    case .winograd: winograd
+    case .depthwise: depthwise
+    }
+  }
+
+  private func vectors(_ count: Int) -> Double { Double(count.dividedRoundingUp(by: shapes.lanes)) }
+
+  /// One step of the depth in a tile: its multiply-adds, or its reads if those are more.
+  private func step(rows: Double, vectors: Double) -> Double {
+    max(rows * vectors, rows + vectors + 1, 8) / 2
+  }
+
+  private var loops: Double { Double(rows) * inputs * taps * (8 * vectors(outputs) + 20) }
+
+  private var depthwise: Double { Double(rows) * (taps + 8) * vectors(outputs) }
+
+  private var tiles: Double {
+    let (tall, wide) = (shapes.rows[shapes.vectors - 1], shapes.vectors)
+    let blocks = (vectors(outputs) / Double(wide)).rounded(.up)
+    let inRows = Double(rows.dividedRoundingUp(by: tall))
+    let products =
+      blocks * inRows * step(rows: Double(min(tall, rows)), vectors: Double(wide)) * inputs * taps
+    let isInPlace = taps == 1 && geometry.stride == [1, 1, 1]
+    // A run of samples in each row of outputs, for every row of the matrix of columns.
+    let runs = vectors(geometry.output[2]) + 4
+    let copies = isInPlace ? 0 : inputs * taps * Double(outputs / max(1, geometry.output[2])) * runs
+    return products + copies + vectors(outputs) * Double(rows) * 1.5
+  }
+
+  private var direct: Double {
+    let inVectors = vectors(rows)
+    let panels = (inVectors / Double(shapes.vectors)).rounded(.up)
+    let wide = inVectors / panels
+    let tall = Double(shapes.directRows[min(shapes.vectors, Int(wide.rounded(.up))) - 1])
+    let tiles = (Double(outputs) / tall).rounded(.up)
+    let products = panels * tiles * step(rows: tall, vectors: wide) * inputs * taps
+    return products + Double(outputs) * inVectors * 3.5 + inputs * vectors(geometry.input.reduce(1, *)) * 3
+  }
+
+  private var winograd: Double {
+    let across = (geometry.output[2] + 3) / 4
+    let tiles = ((geometry.output[1] + 3) / 4) * across
+    let inVectors = vectors(tiles)
+    let wide = min(shapes.vectors, max(1, Int(inVectors)))
+    let tall = Double(shapes.rows[wide - 1])
+    let blocks = (inVectors / Double(wide)).rounded(.up)
+    let inRows = (Double(rows) / tall).rounded(.up)
+    let products = 36 * blocks * inRows * inputs * step(rows: tall, vectors: Double(wide)) * 1.15
+    // Tiles of one row go through together.
+    let runs = Double((geometry.output[1] + 3) / 4) * vectors(across)
+    // Entering and leaving the tiles of each of the 36 products.
+    let calls = 36 * blocks * (150 + 40 * inRows)
+    // Transformed weights are read once for all tiles, from the caches further out.
+    let reading = 36 * inputs * Double(rows) * 4 / 24
+    return max(products, reading) + calls + runs * (inputs * 220 + Double(rows) * 180)
+  }
+}
+
+extension ConvolutionPlan {
+  /// The algorithms that have an answer within the budget, the cheapest first.
+  static func candidates(_ g: ConvolutionGeometry, _ budget: ErrorBudget) -> [Algorithm] {
+    if !g.fitsTables { return [.loops] }
+    var accepted: [Algorithm] = [.loops, .tiles, .direct]
+    if DepthwiseConvolution.accepts(g) { accepted.append(.depthwise) }
+    if budget == .default, WinogradConvolution.accepts(g) { accepted.append(.winograd) }
+    let cost = ConvolutionCost(g)
+    return accepted.map { ($0, cost.cycles($0)) }.sorted { $0.1 < $1.1 }.map(\.0)
+  }
+
+  /// Output channels from which a transposed convolution's phases are computed directly.
+  static let fewestDirectRows = 8
+}

@@ -1,0 +1,14 @@
+/// What a planned convolution does to its outputs before they leave the caches.
+///
+/// A batch norm of inference is folded into the weights instead: ``BatchNorm/folded(into:bias:)``.
+public struct Epilogue: Sendable, Hashable {
+  /// Applied after the bias, and after the residual where one is given.
+  public var activation: Activation?
+  /// Whether the maximum of every 2x2 outputs, 2 apart, is put out instead: PyTorch's `max_pool2d(x, 2)`.
+  public var maxPools: Bool
+
+  public init(activation: Activation? = nil, maxPools: Bool = false) {
+    self.activation = activation
+    self.maxPools = maxPools
+  }
+}

@@ -1,0 +1,48 @@
+import CIntrinsics
+import Microkernels
+
+/// An epilogue at work: adds the residual and applies the activation to outputs that have just been stored.
+struct Finish: @unchecked Sendable {
+  private let kernels = Microkernels()
+  private let function: Int32
+  private let parameter: Float
+  /// Where the outputs start, and what is added to them: laid out alike.
+  private let outputs: UnsafeMutablePointer<Float>
+  private let residual: UnsafePointer<Float>?
+  /// An activation that has no vector code.
+  private let other: Activation?
+  /// Whether there is nothing to do.
+  let isIdentity: Bool
+
+  init(
+    _ activation: Activation?, adding residual: UnsafePointer<Float>?, to outputs: UnsafeMutablePointer<Float>
+  ) {
+    let code = activation.flatMap(\.vectorFunction)
+    (function, parameter) = code ?? (CONVOLVE_IDENTITY, 0)
+    other = code == nil ? activation : nil
+    (self.outputs, self.residual) = (outputs, residual)
+    isIdentity = activation == nil && residual == nil
+  }
+
+  /// Finishes outputs that lie side by side.
+  func callAsFunction(_ start: UnsafeMutablePointer<Float>, count: Int) {
+    if isIdentity { return }
+    finish(start, count, adding: residual.map { $0 + (start - outputs) })
+  }
+
+  /// Finishes outputs that lie elsewhere for now; there is no residual for them.
+  func apart(_ start: UnsafeMutablePointer<Float>, count: Int) {
+    if isIdentity { return }
+    finish(start, count, adding: nil)
+  }
+
+  private func finish(
+    _ start: UnsafeMutablePointer<Float>, _ count: Int, adding residual: UnsafePointer<Float>?
+  ) {
+    if other == nil || residual != nil {
+      kernels.activate(
+        start, adding: residual, into: start, count: count, function: function, parameter: parameter)
+    }
+    if let other { for i in 0..<count { start[i] = other.value(start[i]) } }
+  }
+}

@@ -1,0 +1,54 @@
+import Tensors
+
+/// An algorithm with its weights and tables, ready for inputs of one shape.
+protocol PlannedConvolution: Sendable {
+  /// Bytes of weights in the algorithm's order.
+  var weightBytes: Int { get }
+
+  /// Bytes of working memory that each thread needs.
+  var workspaceBytes: Int { get }
+
+  /// y from x. `finish` is called for every output once it is stored.
+  func run(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool)
+}
+
+/// The plain loops as a plan.
+struct PlannedLoops: PlannedConvolution {
+  let loops: ConvolutionLoops<Float>
+  let weight: Tensor<Float>
+  let bias: [Float]?
+
+  var weightBytes: Int { weight.shape.count * MemoryLayout<Float>.stride }
+  var workspaceBytes: Int { 0 }
+
+  func run(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
+  ) {
+    weight.withUnsafeBufferPointer {
+      loops.run(x, $0.baseAddress!, bias, into: y, pool: pool) { finish($0, count: $1) }
+    }
+  }
+}
+
+/// A transposed convolution as convolutions of stride 1, one after another: each writes its own outputs, which lie apart
+/// from one another, so that they are finished together at the end.
+struct PlannedPhases: PlannedConvolution {
+  let phases: [any PlannedConvolution]
+  let outputs: Int
+
+  var weightBytes: Int { phases.reduce(0) { $0 + $1.weightBytes } }
+  var workspaceBytes: Int { phases.map(\.workspaceBytes).max() ?? 0 }
+
+  func run(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
+  ) {
+    let none = Finish(nil, adding: nil, to: y)
+    for phase in phases { phase.run(x, into: y, none, pool: pool) }
+    if finish.isIdentity { return }
+    let piece = 1 << 15
+    pool.parallelFor(outputs.dividedRoundingUp(by: piece)) { i in
+      finish(y + i * piece, count: min(piece, outputs - i * piece))
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import CIntrinsics
+import Microkernels
+import Tensors
+
+/// One 3- or 5-row kernel for each output channel, over one input channel: a band of the padded plane is copied, and
+/// correlated in blocks of seven rows. The workspace is one band a thread.
+struct DepthwiseBlocks: PlannedConvolution {
+  private let geometry: ConvolutionGeometry
+  private let kernels = Microkernels()
+  private let weights: [Float]
+  private let bias: [Float]
+  private let bands: [Band]
+  /// Padded columns, and padded rows of the tallest band.
+  private let columns: Int
+  private let bandRows: Int
+  /// The padded columns beyond the plane, with the sample that stands there.
+  private let margins: [(column: Int, sample: Int)]
+
+  private let runs: [Run]
+
+  /// Some output rows, and the ``runs`` of the samples that they read.
+  private struct Band: Sendable {
+    let rows: Range<Int>
+    var runs: Range<Int>
+  }
+
+  /// Padded rows whose samples lie below one another; none where the padding's constant stands.
+  private struct Run: Sendable {
+    let first: Int
+    let source: Int?
+    var count: Int
+  }
+
+  /// Whether the algorithm has an answer, to one that ``DepthwiseConvolution`` accepts.
+  static func accepts(_ g: ConvolutionGeometry) -> Bool {
+    g.stride[1] == g.stride[2] && g.dilation[1] == 1 && g.dilation[2] == 1 && g.padding[2].begin >= 0
+      && Microkernels().depthwiseRowsTakes(height: g.kernel[1], stride: g.stride[1])
+  }
+
+  /// Floats of a band: half a first-level cache.
+  private static let largestBand = 6000
+
+  /// - Precondition: ``accepts(_:)`` the geometry.
+  init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
+    geometry = g
+    weights = w.scalars
+    self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
+    let stride = g.stride[1]
+    let columns = (g.output[2] - 1) * stride + g.kernel[2]
+    self.columns = columns
+    // Whole blocks of seven rows.
+    let room = max(1, (Self.largestBand / columns - g.kernel[1]) / stride / 7) * 7
+    let tall = min(g.output[1], room)
+    bandRows = (max(7, tall) - 1) * stride + g.kernel[1]
+    var (bands, runs): ([Band], [Run]) = ([], [])
+    for top in Swift.stride(from: 0, to: g.output[1], by: max(1, tall)) {
+      let rows = top..<min(g.output[1], top + tall)
+      let first = runs.count
+      for r in 0..<(rows.count - 1) * stride + g.kernel[1] {
+        let source = g.sample(atPadded: top * stride + r, axis: 1)
+        if runs.count > first, let last = runs.last, source == last.source.map({ $0 + last.count }) {
+          runs[runs.count - 1].count += 1
+        } else {
+          runs.append(Run(first: r, source: source, count: 1))
+        }
+      }
+      bands.append(Band(rows: rows, runs: first..<runs.count))
+    }
+    (self.bands, self.runs) = (bands, runs)
+    let inside = g.padding[2].begin..<g.padding[2].begin + g.input[2]
+    margins = (0..<columns).compactMap { column in
+      if inside.contains(column) { return nil }
+      return g.sample(atPadded: column, axis: 2).map { (column, $0) }
+    }
+  }
+
+  var weightBytes: Int { weights.count * MemoryLayout<Float>.stride }
+
+  /// Floats of a band, with room for vectors that reach beyond it.
+  private var bandCount: Int { (bandRows + 1) * columns + 4 * kernels.tileShapes.lanes }
+
+  /// Small planes are copied some at a time: what has just been written in whole vectors is slow to read at other
+  /// places.
+  private var together: Int { bands.count > 1 ? 1 : max(1, Self.largestBand / bandCount) }
+
+  /// Rows shorter than a vector are computed aside: the last would be written beyond the plane.
+  private var asideCount: Int {
+    let lanes = kernels.tileShapes.lanes
+    return geometry.output[2] < lanes ? geometry.output[1] * geometry.output[2] + lanes : 0
+  }
+
+  var workspaceBytes: Int { (together * bandCount + asideCount) * MemoryLayout<Float>.stride }
+
+  func run(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
+  ) {
+    let g = geometry
+    let (height, width) = (g.output[1], g.output[2])
+    let inputPlane = g.input[1] * g.input[2]
+    let taps = g.kernel[1] * g.kernel[2]
+    let (bandCount, together) = (bandCount, together)
+    let isNarrow = asideCount > 0
+    let planes = g.batch * g.outChannels
+    // Planes may be small, so that a piece takes many.
+    let pieces = min(planes, 8 * pool.threadCount)
+    pool.parallelFor(pieces) { piece in
+      Scratch.withFloats(together * bandCount + asideCount) { scratch in
+        let aside = scratch + together * bandCount
+        weights.withUnsafeBufferPointer { weights in
+          runs.withUnsafeBufferPointer { runs in
+            let last = planes * (piece + 1) / pieces
+            var first = planes * piece / pieces
+            while first < last {
+              let some = first..<min(last, first + together)
+              for band in bands {
+                for plane in some {
+                  let (n, k) = (plane / g.outChannels, plane % g.outChannels)
+                  let source = x + (n * g.inChannels + k * g.inChannels / g.outChannels) * inputPlane
+                  copy(runs[band.runs], source, to: scratch + (plane - first) * bandCount)
+                }
+                for plane in some {
+                  let k = plane % g.outChannels
+                  let out = y + plane * height * width
+                  var block = ConvolveDepthwise(
+                    input: UnsafePointer(scratch + (plane - first) * bandCount), inputStride: columns,
+                    weights: weights.baseAddress! + k * taps, kernelWidth: g.kernel[2], bias: bias[k],
+                    output: (isNarrow ? aside : out) + band.rows.lowerBound * width, outputStride: width,
+                    rows: band.rows.count, columns: width)
+                  kernels.depthwiseRows(&block, height: g.kernel[1], stride: g.stride[1])
+                  let (start, count) = (band.rows.lowerBound * width, band.rows.count * width)
+                  if isNarrow { (out + start).update(from: aside + start, count: count) }
+                  finish(out + start, count: count)
+                }
+              }
+              first = some.upperBound
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private func copy(
+    _ runs: Slice<UnsafeBufferPointer<Run>>, _ plane: UnsafePointer<Float>,
+    to scratch: UnsafeMutablePointer<Float>
+  ) {
+    let g = geometry
+    let left = min(g.padding[2].begin, columns)
+    let width = min(g.input[2], columns - left)
+    for run in runs {
+      let out = scratch + run.first * columns
+      guard let source = run.source else {
+        out.update(repeating: Float(g.mode.fillValue), count: run.count * columns)
+        continue
+      }
+      let rows = plane + source * g.input[2]
+      kernels.padRows(
+        rows, sourceStride: g.input[2], width: width, out, outStride: columns, left: left, rows: run.count,
+        fill: Float(g.mode.fillValue))
+    }
+    if margins.isEmpty { return }
+    // After all rows: a vector beyond the last one of a run is written too.
+    for run in runs {
+      guard let source = run.source else { continue }
+      for r in 0..<run.count {
+        let (out, row) = (scratch + (run.first + r) * columns, plane + (source + r) * g.input[2])
+        for margin in margins { out[margin.column] = row[margin.sample] }
+      }
+    }
+  }
+}

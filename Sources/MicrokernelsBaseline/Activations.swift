@@ -1,0 +1,188 @@
+import CIntrinsics
+
+// What is done to a convolution's outputs while they are in the first-level cache: a residual is added, an activation
+// applied, the maximum of 2x2 outputs taken. NaN stays NaN.
+
+/// y = f(x + residual), element by element, x being y or apart from it; see `CONVOLVE_IDENTITY` and so on for the functions.
+@inline(never)
+public func activate(
+  _ x: UnsafePointer<Float>, adding residual: UnsafePointer<Float>?, into y: UnsafeMutablePointer<Float>,
+  count: Int, function: Int32, parameter: Float
+) {
+  switch function {
+  case CONVOLVE_RELU: activateRelu(x, residual, y, count)
+  case CONVOLVE_LEAKY_RELU: activateLeakyRelu(x, residual, y, count, parameter)
+  case CONVOLVE_RELU6: activateRelu6(x, residual, y, count)
+  case CONVOLVE_SIGMOID: activateSigmoid(x, residual, y, count)
+  case CONVOLVE_SILU: activateSilu(x, residual, y, count)
+  case CONVOLVE_TANH: activateTanh(x, residual, y, count)
+  default: activateIdentity(x, residual, y, count)
+  }
+}
+
+// One function for each activation, so that its constants stay in registers.
+
+@inline(never)
+func activateIdentity(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  eachVector(x, residual, y, count, CONVOLVE_IDENTITY, 0)
+}
+
+@inline(never)
+func activateRelu(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  eachVector(x, residual, y, count, CONVOLVE_RELU, 0)
+}
+
+@inline(never)
+func activateLeakyRelu(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>,
+  _ count: Int, _ parameter: Float
+) {
+  eachVector(x, residual, y, count, CONVOLVE_LEAKY_RELU, parameter)
+}
+
+@inline(never)
+func activateRelu6(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  eachVector(x, residual, y, count, CONVOLVE_RELU6, 0)
+}
+
+@inline(never)
+func activateSigmoid(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  eachVector(x, residual, y, count, CONVOLVE_SIGMOID, 0)
+}
+
+@inline(never)
+func activateSilu(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  eachVector(x, residual, y, count, CONVOLVE_SILU, 0)
+}
+
+@inline(never)
+func activateTanh(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  eachVector(x, residual, y, count, CONVOLVE_TANH, 0)
+}
+
+/// Exactly `count` elements are written; whole vectors are read. The function is named, and not a closure, which would
+/// not be inlined.
+@inline(__always)
+func eachVector(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>,
+  _ count: Int,
+  _ function: Int32, _ parameter: Float
+) {
+  var i = 0
+  while i < count {
+    var sum = load(x + i)
+    if let residual { sum += load(residual + i) }
+    let result = activation(function, sum, parameter)
+    if i &+ lanes <= count {
+      store(result, y + i)
+    } else {
+      var j = 0
+      while i &+ j < count {
+        y[i &+ j] = result[j]
+        j = j &+ 1
+      }
+    }
+    i = i &+ lanes
+  }
+}
+
+@inline(__always)
+func activation(_ function: Int32, _ x: Vector, _ parameter: Float) -> Vector {
+  let (zero, one) = (Vector(repeating: 0), Vector(repeating: 1))
+  switch function {
+  case CONVOLVE_RELU: return maximum(zero, x)
+  case CONVOLVE_LEAKY_RELU: return x.replacing(with: x * Vector(repeating: parameter), where: x .<= zero)
+  case CONVOLVE_RELU6: return minimum(Vector(repeating: 6), maximum(zero, x))
+  case CONVOLVE_SIGMOID: return one / (one + exponential(-x))
+  case CONVOLVE_SILU: return x / (one + exponential(-x))
+  case CONVOLVE_TANH: return hyperbolicTangent(x)
+  default: return x
+  }
+}
+
+/// e^x, to about two units in the last place; results below 2^-126 are 2^-126.
+///
+/// x = n log 2 + r, and e^r is a polynomial: Cephes' `expf` (S. Moshier).
+@inline(__always)
+func exponential(_ x: Vector) -> Vector {
+  let clamped = maximum(Vector(repeating: -87.33), minimum(Vector(repeating: 89), x))
+  // Added to a small float, 1.5 * 2^23 leaves its nearest integer in the low bits.
+  let rounder = Vector(repeating: 12_582_912)
+  let shifted = multiplyAdd(rounder, clamped, Vector(repeating: 1.442_695_04))
+  let n = shifted - rounder
+  let r = multiplyAdd(
+    multiplyAdd(clamped, n, Vector(repeating: -0.693_359_375)), n, Vector(repeating: 2.121_944_4e-4))
+  var p = Vector(repeating: 1.987_569_15e-4)
+  p = multiplyAdd(Vector(repeating: 1.398_199_95e-3), p, r)
+  p = multiplyAdd(Vector(repeating: 8.333_451_9e-3), p, r)
+  p = multiplyAdd(Vector(repeating: 4.166_579_6e-2), p, r)
+  p = multiplyAdd(Vector(repeating: 1.666_666_55e-1), p, r)
+  p = multiplyAdd(Vector(repeating: 5.000_000_12e-1), p, r)
+  p = multiplyAdd(r + Vector(repeating: 1), p, r * r)
+  // 2^(n - 1), then twice: n may be 128.
+  let exponent = unsafeBitCast(shifted, to: IntVector.self) &- IntVector(repeating: 0x4B40_0000 - 126)
+  return p * unsafeBitCast(exponent &<< IntVector(repeating: 23), to: Vector.self) * Vector(repeating: 2)
+}
+
+/// Near 0 by Cephes' polynomial, whose last places 1 - 2 / (e^2x + 1) would lose.
+@inline(__always)
+func hyperbolicTangent(_ x: Vector) -> Vector {
+  let magnitude = x.replacing(with: -x, where: x .< Vector(repeating: 0))
+  let one = Vector(repeating: 1)
+  let far = one - Vector(repeating: 2) / (exponential(magnitude + magnitude) + one)
+  let square = x * x
+  var p = Vector(repeating: -5.704_988_73e-3)
+  p = multiplyAdd(Vector(repeating: 2.063_908_87e-2), p, square)
+  p = multiplyAdd(Vector(repeating: -5.373_971_53e-2), p, square)
+  p = multiplyAdd(Vector(repeating: 1.333_144_18e-1), p, square)
+  p = multiplyAdd(Vector(repeating: -3.333_328_19e-1), p, square)
+  let near = multiplyAdd(x, x * square, p)
+  let signed = far.replacing(with: -far, where: x .< Vector(repeating: 0))
+  return signed.replacing(with: near, where: magnitude .< Vector(repeating: 0.625))
+}
+
+/// out[i] = the greatest of a[2i], a[2i + 1], b[2i], b[2i + 1], NaN where one is. Exactly `count` elements are written;
+/// whole vectors are read.
+@inline(never)
+public func maximumOfSquares(
+  _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, count: Int
+) {
+  var i = 0
+  while i < count {
+    let result = maximumOfPairs(a + 2 &* i, b + 2 &* i)
+    if i &+ lanes <= count {
+      store(result, out + i)
+    } else {
+      var j = 0
+      while i &+ j < count {
+        out[i &+ j] = result[j]
+        j = j &+ 1
+      }
+    }
+    i = i &+ lanes
+  }
+}
+
+@inline(__always)
+func maximumOfPairs(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Vector {
+  let (a0, a1, b0, b1) = (load(a), load(a + lanes), load(b), load(b + lanes))
+  return greater(greater(even(a0, a1), odd(a0, a1)), greater(even(b0, b1), odd(b0, b1)))
+}
+
+/// The greater of each pair of lanes; NaN where either is.
+@inline(__always)
+func greater(_ a: Vector, _ b: Vector) -> Vector {
+  maximum(a, b).replacing(with: a, where: a .!= a)
+}

@@ -1,0 +1,145 @@
+import CIntrinsics
+
+// One channel's correlation over a padded plane, block by block of seven rows by one vector of columns: every vector of
+// samples is loaded once for all the rows that it belongs to. Feature maps of networks have 7, 14, 28, 56 rows.
+
+/// Rows of a block.
+@inline(__always) var depthwiseBlockRows: Int { 7 }
+
+/// Copies rows of `width` samples to rows of `outStride`, each with `left` constants before it and constants up to
+/// the next row's samples after it. A vector beyond those is written too.
+@inline(never)
+public func padRows(
+  _ source: UnsafePointer<Float>, sourceStride: Int, width: Int, _ out: UnsafeMutablePointer<Float>,
+  outStride: Int, left: Int,
+  rows: Int, fill: Float
+) {
+  let constant = Vector(repeating: fill)
+  var i = 0
+  while i < left {
+    store(constant, out + i)
+    i = i &+ lanes
+  }
+  var r = 0
+  while r < rows {
+    let (from, to) = (source + r &* sourceStride, out + (r &* outStride &+ left))
+    i = 0
+    while i &+ lanes <= width {
+      store(load(from + i), to + i)
+      i = i &+ lanes
+    }
+    if i < width {
+      store(constant.replacing(with: load(from + i), where: laneNumbers .< Float(width &- i)), to + i)
+      i = i &+ lanes
+    }
+    // Up to where the next row's samples start.
+    while i < outStride {
+      store(constant, to + i)
+      i = i &+ lanes
+    }
+    r = r &+ 1
+  }
+}
+
+@inline(__always) var laneNumbers: Vector {
+  #if AVX512
+    return [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+  #elseif AVX2
+    return [0, 1, 2, 3, 4, 5, 6, 7]
+  #else
+    return [0, 1, 2, 3]
+  #endif
+}
+
+/// Whether ``depthwiseRows(_:height:stride:)`` takes such a kernel: those whose sums stay in registers.
+public func depthwiseRowsTakes(height: Int, stride: Int) -> Bool {
+  #if AVX512 || arch(arm64)
+    if height == 3, stride == 2 { return true }
+  #endif
+  return (height == 3 || height == 5) && stride == 1
+}
+
+/// A plane's correlation; see `ConvolveDepthwise`.
+/// - Parameters:
+///   - height: of the kernel.
+///   - stride: between outputs, along both axes.
+@inline(never)
+public func depthwiseRows(_ t: UnsafePointer<ConvolveDepthwise>, height: Int, stride: Int) {
+  #if AVX512 || arch(arm64)
+    if stride == 2 { return depthwise3Stride2(t) }
+  #endif
+  if height == 3 { depthwise3(t) } else { depthwise5(t) }
+}
+
+@inline(never)
+func depthwise3(_ t: UnsafePointer<ConvolveDepthwise>) { depthwisePlane(t.pointee, 3, 1) }
+@inline(never)
+func depthwise5(_ t: UnsafePointer<ConvolveDepthwise>) { depthwisePlane(t.pointee, 5, 1) }
+#if AVX512 || arch(arm64)
+  @inline(never)
+  func depthwise3Stride2(_ t: UnsafePointer<ConvolveDepthwise>) { depthwisePlane(t.pointee, 3, 2) }
+#endif
+
+@inline(__always)
+func depthwisePlane(_ t: ConvolveDepthwise, _ height: Int, _ stride: Int) {
+  var y = 0
+  while y < t.rows {
+    // The last blocks overlap those before, and write the same numbers.
+    let top =
+      y &+ depthwiseBlockRows <= t.rows || t.rows < depthwiseBlockRows ? y : t.rows &- depthwiseBlockRows
+    let kept = t.rows &- top < depthwiseBlockRows ? t.rows &- top : depthwiseBlockRows
+    var x = 0
+    while x < t.columns {
+      let left = x &+ lanes <= t.columns || t.columns < lanes ? x : t.columns &- lanes
+      depthwiseBlock(t, height, stride, top, left, kept)
+      x = x &+ lanes
+    }
+    y = y &+ depthwiseBlockRows
+  }
+}
+
+@inline(__always)
+func samples(_ line: UnsafePointer<Float>, _ stride: Int) -> Vector {
+  stride == 1 ? load(line) : even(load(line), load(line + lanes))
+}
+
+@inline(__always)
+func depthwiseBlock(
+  _ t: ConvolveDepthwise, _ height: Int, _ stride: Int, _ top: Int, _ left: Int, _ kept: Int
+) {
+  let start = Vector(repeating: t.bias)
+  var sums: InlineArray<7, Vector> = [start, start, start, start, start, start, start]
+  let input = t.input + (top &* stride &* t.inputStride &+ left &* stride)
+  var s = 0
+  while s < t.kernelWidth {
+    let w = t.weights + s
+    let w0 = Vector(repeating: w[0])
+    let w1 = Vector(repeating: w[t.kernelWidth])
+    let w2 = Vector(repeating: w[2 &* t.kernelWidth])
+    let w3 = height == 5 ? Vector(repeating: w[3 &* t.kernelWidth]) : w2
+    let w4 = height == 5 ? Vector(repeating: w[4 &* t.kernelWidth]) : w2
+    // Lines that several rows read are loaded once: the compiler sees that nothing is written in between. (Two loops
+    // would not be unrolled for five lines, which keeps all sums in memory.)
+    let step = t.inputStride
+    var row = 0
+    while row < depthwiseBlockRows {
+      let line = input + (s &+ row &* stride &* step)
+      var sum = multiplyAdd(sums[unchecked: row], w0, samples(line, stride))
+      sum = multiplyAdd(sum, w1, samples(line + step, stride))
+      sum = multiplyAdd(sum, w2, samples(line + 2 &* step, stride))
+      if height == 5 {
+        sum = multiplyAdd(sum, w3, samples(line + 3 &* step, stride))
+        sum = multiplyAdd(sum, w4, samples(line + 4 &* step, stride))
+      }
+      sums[unchecked: row] = sum
+      row = row &+ 1
+    }
+    s = s &+ 1
+  }
+  let out = t.output + (top &* t.outputStride &+ left)
+  var r = 0
+  while r < depthwiseBlockRows {
+    if r < kept { store(sums[unchecked: r], out + r &* t.outputStride) }
+    r = r &+ 1
+  }
+}

@@ -1,0 +1,108 @@
+import Convolution
+import Tensors
+import Testing
+
+/// What is fused into a convolution, against the same steps one after another.
+@Suite struct EpilogueTests {
+  private static let activations: [Activation] = [
+    .relu, .leakyRelu(slope: 0.2), .relu6, .sigmoid, .silu, .tanh, .gelu, .hardswish,
+  ]
+
+  private static func problem(_ algorithm: ConvolutionPlan.Algorithm, _ g: inout SeededGenerator) throws
+    -> (geometry: ConvolutionGeometry, x: Tensor<Float>, w: Tensor<Float>, bias: Tensor<Float>)
+  {
+    let isDepthwise = algorithm == .depthwise
+    let c = Int.random(in: 1...20, using: &g)
+    let k = isDepthwise ? c : Int.random(in: 1...40, using: &g)
+    let size = Int.random(in: algorithm == .winograd ? 3...3 : 1...3, using: &g)
+    let x = Tensor<Float>.randomNormal(
+      shape: [2, c, Int.random(in: 4...23, using: &g), Int.random(in: 4...40, using: &g)], using: &g)
+    let w = Tensor<Float>.randomNormal(shape: [k, isDepthwise ? 1 : c, size, size], using: &g)
+    let geometry = try ConvolutionGeometry(
+      input: x.shape, weight: w.shape,
+      .init(
+        stride: [algorithm == .winograd ? 1 : Int.random(in: 1...2, using: &g)],
+        padding: .symmetric(size / 2),
+        groups: isDepthwise ? c : 1))
+    return (geometry, x, w, .randomNormal(shape: [k], using: &g))
+  }
+
+  /// Functions made of comparisons and one product give the same bits. The others are computed from e^x, by vectors here
+  /// and there alike.
+  @Test(arguments: ConvolutionPlan.Algorithm.allCases)
+  func activationsAndResiduals(algorithm: ConvolutionPlan.Algorithm) throws {
+    var g = SeededGenerator(seed: 11)
+    for round in 0..<32 {
+      let (geometry, x, w, bias) = try Self.problem(algorithm, &g)
+      let activation = Self.activations[round % Self.activations.count]
+      let plain = try ConvolutionPlan(
+        geometry, weight: w, bias: bias, options: .init(algorithm: algorithm))
+      let fused = try ConvolutionPlan(
+        geometry, weight: w, bias: bias, epilogue: .init(activation: activation),
+        options: .init(algorithm: algorithm))
+      let residual = Tensor<Float>.randomNormal(shape: geometry.outputShape, using: &g)
+      let y = try plain(x)
+      let sums = Tensor(zip(y.scalars, residual.scalars).map { $0 + $1 }, shape: y.shape)
+      #expect(try fused(x) == activation(y), "\(geometry) \(activation)")
+      #expect(try fused(x, adding: residual) == activation(sums), "\(geometry) \(activation)")
+      #expect(try plain(x, adding: residual) == sums)
+    }
+  }
+
+  @Test(arguments: ConvolutionPlan.Algorithm.allCases)
+  func pooling(algorithm: ConvolutionPlan.Algorithm) throws {
+    var g = SeededGenerator(seed: 12)
+    var count = 0
+    while count < 20 {
+      let (geometry, x, w, bias) = try Self.problem(algorithm, &g)
+      guard geometry.outputShape[2] > 1, geometry.outputShape[3] > 1 else { continue }
+      count += 1
+      let plain = try ConvolutionPlan(
+        geometry, weight: w, bias: bias, epilogue: .init(activation: .relu),
+        options: .init(algorithm: algorithm))
+      let pooled = try ConvolutionPlan(
+        geometry, weight: w, bias: bias, epilogue: .init(activation: .relu, maxPools: true),
+        options: .init(algorithm: algorithm))
+      let expected = try maxPool(plain(x), .init(kernel: [2])).values
+      #expect(try pooled(x) == expected, "\(geometry)")
+      #expect(throws: GeometryError.self) { try pooled(x, adding: expected) }
+    }
+  }
+
+  @Test func transposedConvolutionsAreFinishedToo() throws {
+    var g = SeededGenerator(seed: 13)
+    for channels in [2, 12] {
+      let x = Tensor<Float>.randomNormal(shape: [1, 5, 6, 7], using: &g)
+      let w = Tensor<Float>.randomNormal(shape: [5, channels, 4, 4], using: &g)
+      let geometry = try ConvolutionGeometry(
+        transposedInput: x.shape, weight: w.shape, .init(stride: [2], padding: .symmetric(1)))
+      let plain = try ConvolutionPlan(transposing: geometry, weight: w)
+      let fused = try ConvolutionPlan(transposing: geometry, weight: w, epilogue: .init(activation: .tanh))
+      #expect(try fused(x) == Activation.tanh(plain(x)))
+    }
+  }
+
+  /// Against float64: e^x by Cephes' polynomial is right to about two units in the last place, sums and quotients add
+  /// one each; 2^-126 stands for what is smaller.
+  @Test(arguments: [Activation.sigmoid, .silu, .tanh]) func vectorFunctions(activation: Activation) {
+    let values =
+      (-20000...20000).map { Float($0) * 0.005 } + [-0.0, 1e-30, -1e-30, 0.6249, 0.6251, 1e30, -1e30]
+    let y = activation(Tensor(values, shape: [values.count])).scalars
+    let reference = activation(Tensor(values.map(Double.init), shape: [values.count])).scalars
+    for (i, x) in values.enumerated() {
+      let error = abs(Double(y[i]) - reference[i])
+      #expect(
+        error <= 5 * 0x1p-23 * abs(reference[i]) + 1e-35 * max(1, Double(abs(x))),
+        "\(activation)(\(x)) = \(y[i])")
+    }
+  }
+
+  @Test(arguments: activations) func nanAndInfinity(activation: Activation) {
+    let y = activation(Tensor<Float>([.nan, .infinity, -.infinity], shape: [3])).scalars
+    let reference = activation(Tensor<Double>([.nan, .infinity, -.infinity], shape: [3])).scalars
+    #expect(y[0].isNaN)
+    #expect(Double(y[1]) == reference[1])
+    #expect(y[2].isNaN == reference[2].isNaN)
+    if !y[2].isNaN { #expect(abs(Double(y[2]) - reference[2]) < 1e-35 || Double(y[2]) == reference[2]) }
+  }
+}
