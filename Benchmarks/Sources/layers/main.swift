@@ -3,7 +3,7 @@ import Foundation
 
 // Single convolution layers: GFLOP/s of direct convolution by the median of wall times, as JSON lines.
 // usage: layers THREADS BATCH [SECONDS PER LAYER [denormal]], or layers list
-// LAYERS=TEXT in the environment runs the layers alone whose names hold it; ALGORITHM=NAME forces an algorithm.
+// GRADIENTS=1 measures the gradients too. LAYERS=TEXT in the environment runs the layers alone whose names hold it; ALGORITHM=NAME forces an algorithm.
 
 let arguments = CommandLine.arguments
 if arguments.count == 2, arguments[1] == "list" {
@@ -54,6 +54,7 @@ print("{\"threads\": \(threads), \"peak\": \(peak())}")
 // Inputs so small that every product with a weight is denormal.
 let isDenormal = arguments.count > 4 && arguments[4] == "denormal"
 let scale: Float = isDenormal ? .leastNormalMagnitude / 16 : 1
+let measuresGradients = ProcessInfo.processInfo.environment["GRADIENTS"] != nil
 let only = ProcessInfo.processInfo.environment["LAYERS"]
 let algorithm = ProcessInfo.processInfo.environment["ALGORITHM"].flatMap(ConvolutionPlan.Algorithm.init)
 var generator = SeededGenerator(seed: 1)
@@ -74,7 +75,21 @@ for layer in layers where only.map({ layer.name.contains($0) }) ?? true {
       options: .init(algorithm: algorithm))
   let forward = try median { _ = try plan(x) }
   let rate = (Double(batch) * layer.gigaflops / forward * 10).rounded() / 10
-  print(
+  var line =
     "{\"layer\": \"\(layer.name)\", \"threads\": \(threads), \"batch\": \(batch), \"convolve\": \(rate), "
-      + "\"method\": \"\(plan.algorithm.rawValue)\"}")
+    + "\"method\": \"\(plan.algorithm.rawValue)\""
+  if measuresGradients, !layer.isTransposed {
+    // As in training: weights are packed at every step, forward too.
+    let upstream = Tensor<Float>.random(in: -1...1, shape: plan.outputShape, using: &generator)
+    let packed = try median { _ = try conv(x, weight: weight, options) }
+    let input = try median {
+      _ = try convInputGradient(upstream: upstream, weight: weight, inputShape: x.shape, options)
+    }
+    let weights = try median {
+      _ = try convWeightGradient(upstream: upstream, input: x, weightShape: weight.shape, options)
+    }
+    let rates = [packed, input, weights].map { (Double(batch) * layer.gigaflops / $0 * 10).rounded() / 10 }
+    line += ", \"exact\": \(rates[0]), \"input gradient\": \(rates[1]), \"weight gradient\": \(rates[2])"
+  }
+  print(line + "}")
 }

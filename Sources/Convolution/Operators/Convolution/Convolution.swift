@@ -43,7 +43,8 @@ public struct ConvGradients<Scalar: TensorScalar>: Sendable {
 ///   - options: as they were given forward.
 /// - Throws: ``GeometryError``, as forward, and for an upstream of another shape.
 /// - Complexity: twice the multiply-adds of the forward convolution. The workspace in float32 is a copy of the
-///   upstream gradient and of the weight, a padded input's gradient where the padding has samples, and 80 KiB a thread.
+///   upstream gradient and of the weight, a padded input's gradient where the padding has samples, and some hundreds of
+///   KiB a thread.
 public func convGradients<Scalar: FloatingScalar>(
   upstream: Tensor<Scalar>, input: Tensor<Scalar>, weight: Tensor<Scalar>,
   _ options: ConvolutionGeometry.Options = .init()
@@ -53,6 +54,40 @@ public func convGradients<Scalar: FloatingScalar>(
   return ConvGradients(
     input: try convolutionInputGradient(geometry, upstream, weight, nil),
     weight: convolutionWeightGradient(geometry, upstream, input), bias: upstream.sumPerChannel())
+}
+
+/// The gradient of ``conv(_:weight:bias:_:)`` with respect to its input alone.
+/// - Parameters:
+///   - upstream: dL/dy, of the output's shape.
+///   - weight: as it was given forward.
+///   - inputShape: of the input.
+///   - options: as they were given forward.
+/// - Throws: ``GeometryError``, as forward, and for an upstream of another shape.
+/// - Source: PyTorch `torch.nn.grad.conv2d_input`.
+public func convInputGradient<Scalar: FloatingScalar>(
+  upstream: Tensor<Scalar>, weight: Tensor<Scalar>, inputShape: Shape,
+  _ options: ConvolutionGeometry.Options = .init()
+) throws(GeometryError) -> Tensor<Scalar> {
+  let geometry = try ConvolutionGeometry(input: inputShape, weight: weight.shape, options)
+  try check(upstream: upstream.shape, output: geometry.outputShape)
+  return try convolutionInputGradient(geometry, upstream, weight, nil)
+}
+
+/// The gradient of ``conv(_:weight:bias:_:)`` with respect to its weight alone.
+/// - Parameters:
+///   - upstream: dL/dy, of the output's shape.
+///   - input: as it was given forward.
+///   - weightShape: of the weight.
+///   - options: as they were given forward.
+/// - Throws: ``GeometryError``, as forward, and for an upstream of another shape.
+/// - Source: PyTorch `torch.nn.grad.conv2d_weight`.
+public func convWeightGradient<Scalar: FloatingScalar>(
+  upstream: Tensor<Scalar>, input: Tensor<Scalar>, weightShape: Shape,
+  _ options: ConvolutionGeometry.Options = .init()
+) throws(GeometryError) -> Tensor<Scalar> {
+  let geometry = try ConvolutionGeometry(input: input.shape, weight: weightShape, options)
+  try check(upstream: upstream.shape, output: geometry.outputShape)
+  return convolutionWeightGradient(geometry, upstream, input)
 }
 
 /// The transposed convolution: the input gradient of a convolution, used forwards to enlarge.

@@ -50,9 +50,9 @@ private func plannedInputGradient(
 func convolutionWeightGradient<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ dy: Tensor<Scalar>, _ x: Tensor<Scalar>
 ) -> Tensor<Scalar> {
-  if g.outChannels / g.groups >= TiledWeightGradient.fewestRows, g.batch > 0, g.fitsTables,
+  if g.outChannels / g.groups >= DirectWeightGradient.fewestRows, g.batch > 0, g.fitsTables,
     let dy = dy as? Tensor<Float>,
-    let x = x as? Tensor<Float>, let dw = TiledWeightGradient(g)(dy, x) as? Tensor<Scalar>
+    let x = x as? Tensor<Float>, let dw = DirectWeightGradient(g)(dy, x) as? Tensor<Scalar>
   {
     return dw
   }

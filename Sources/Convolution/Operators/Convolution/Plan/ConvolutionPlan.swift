@@ -108,7 +108,10 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     guard geometry.fitsTables else {
       throw .invalid("planes of 2^31 elements or more have no transposed plan; convTranspose takes them")
     }
-    if let turned = geometry.turned {
+    // One phase of direct convolution reads the kernels turned round as it packs them.
+    if let turned = geometry.turned,
+      options.algorithm ?? Self.candidates(turned, options.errorBudget)[0] != .direct
+    {
       self = try ConvolutionPlan(
         turned, weight: weight.turned(groups: geometry.groups), bias: bias, epilogue: epilogue,
         options: options)

@@ -118,30 +118,6 @@ struct ColumnSource: Sendable {
       fill: fill,
       panel, rowStride: rowStride)
   }
-
-  /// Copies the entries of `rows` by a block's outputs to `panel[p * pStep + d - first row]`, transposed.
-  /// - Parameter source: channel 0 of the planes that are read.
-  func packTransposed(
-    _ block: BlockRuns, rows: Range<Int>, from source: UnsafePointer<Float>,
-    to panel: UnsafeMutablePointer<Float>, pStep: Int
-  ) {
-    let stride = widthAxis.stride
-    var (channel, tap) = rows.lowerBound.quotientAndRemainder(dividingBy: taps)
-    for d in rows {
-      let (plane, out) = (source + channel * sourcePlane, panel + (d - rows.lowerBound))
-      for run in block.runs[Int(block.starts[tap])..<Int(block.starts[tap + 1])] {
-        let target = out + Int(run.target) * pStep
-        if run.source < 0 {
-          for n in 0..<Int(run.count) { target[n &* pStep] = fill }
-        } else {
-          let from = plane + Int(run.source)
-          for n in 0..<Int(run.count) { target[n &* pStep] = from[n &* stride] }
-        }
-      }
-      tap += 1
-      if tap == taps { (channel, tap) = (channel + 1, 0) }
-    }
-  }
 }
 
 extension ColumnSource.BlockRuns {

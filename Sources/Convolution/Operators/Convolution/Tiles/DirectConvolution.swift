@@ -41,7 +41,10 @@ struct DirectConvolution: PlannedConvolution {
   private init(
     _ g: ConvolutionGeometry, _ axes: [AxisTaps], depthChannels: Int, rows: Int, source: [Int],
     target sizes: [Int], phase: [Int], stride: [Int], bias: [Float]?,
-    weight: (_ group: Int, _ row: Int, _ channel: Int, _ tap: Int) -> Float
+    pack: (
+      _ kernels: Microkernels, _ group: Int, _ taps: [Int], _ first: Int, _ count: Int, _ wide: Int,
+      _ out: UnsafeMutablePointer<Float>
+    ) -> Void
   ) {
     kernels = Microkernels()
     shapes = kernels.tileShapes
@@ -66,9 +69,10 @@ struct DirectConvolution: PlannedConvolution {
         axes[2].taps.map { x in (z.index * g.kernel[1] + y.index) * g.kernel[2] + x.index }
       }
     }
+    let kernels = kernels
     weights = (0..<g.groups).map { group in
-      WeightPanels(rows: rows, depth: depthChannels * taps, widths: widths) { row, d in
-        weight(group, row, d / taps, indices[d % taps])
+      WeightPanels(rows: rows, depth: depthChannels * taps, widths: widths) { first, count, wide, out in
+        pack(kernels, group, indices, first, count, wide, out)
       }
     }
     let filled = vectors * lanes
@@ -85,8 +89,11 @@ struct DirectConvolution: PlannedConvolution {
       DirectConvolution(
         g, (0..<3).map { AxisTaps(g, axis: $0) }, depthChannels: inputs, rows: outputs, source: g.input,
         target: g.output, phase: [0, 0, 0], stride: [1, 1, 1], bias: bias
-      ) { group, row, channel, tap in
-        w[((group &* outputs &+ row) &* inputs &+ channel) &* taps &+ tap]
+      ) { kernels, group, _, first, count, wide, out in
+        let depth = inputs * taps
+        kernels.transpose(
+          w.baseAddress! + (group * outputs + first) * depth, sourceStride: depth, out, outStride: wide,
+          rows: count, columns: depth)
       }
     }
   }
@@ -99,8 +106,18 @@ struct DirectConvolution: PlannedConvolution {
       DirectConvolution(
         g, (0..<3).map { AxisTaps(transposing: g, axis: $0, phase: phase[$0]) }, depthChannels: outputs,
         rows: inputs, source: g.output, target: g.input, phase: phase, stride: g.stride, bias: bias
-      ) { group, row, channel, tap in
-        w[((group &* outputs &+ channel) &* inputs &+ row) &* taps &+ tap]
+      ) { kernels, group, indices, first, count, wide, out in
+        Scratch.withFloats(taps * wide) { kernel in
+          for channel in 0..<outputs {
+            kernels.transpose(
+              w.baseAddress! + ((group * outputs + channel) * inputs + first) * taps, sourceStride: taps,
+              kernel,
+              outStride: wide, rows: count, columns: taps)
+            for (t, index) in indices.enumerated() {
+              (out + (channel * indices.count + t) * wide).update(from: kernel + index * wide, count: count)
+            }
+          }
+        }
       }
     }
   }

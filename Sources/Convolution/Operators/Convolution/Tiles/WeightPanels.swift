@@ -22,6 +22,20 @@ struct WeightPanels: Sendable {
   ///   - widths: rows of each panel; there may be more than the matrix has.
   ///   - value: the weight at a row and a depth.
   init(rows: Int, depth: Int, widths: [Int], value: (_ row: Int, _ depth: Int) -> Float) {
+    self.init(rows: rows, depth: depth, widths: widths) { first, count, wide, out in
+      for i in 0..<count {
+        for d in 0..<depth { out[d &* wide &+ i] = value(first + i, d) }
+      }
+    }
+  }
+
+  /// - Parameters:
+  ///   - widths: rows of each panel; there may be more than the matrix has.
+  ///   - fill: writes `count` rows from `first` on to a panel, `wide` elements from depth to depth.
+  init(
+    rows: Int, depth: Int, widths: [Int],
+    fill: (_ first: Int, _ count: Int, _ wide: Int, _ out: UnsafeMutablePointer<Float>) -> Void
+  ) {
     (self.rows, self.depth, self.widths) = (rows, depth, widths)
     let firstRows = widths.indices.map { widths[..<$0].reduce(0, +) }
     self.firstRows = firstRows
@@ -29,14 +43,9 @@ struct WeightPanels: Sendable {
       let out = out.baseAddress!
       ThreadPool.shared.parallelFor(widths.count) { panel in
         let (first, wide) = (firstRows[panel], widths[panel])
-        let start = out + first * depth
-        for i in 0..<wide {
-          if first + i < rows {
-            for d in 0..<depth { (start + (d &* wide &+ i)).initialize(to: value(first + i, d)) }
-          } else {
-            for d in 0..<depth { (start + (d &* wide &+ i)).initialize(to: 0) }
-          }
-        }
+        let count = max(0, min(wide, rows - first))
+        if count < wide { (out + first * depth).initialize(repeating: 0, count: wide * depth) }
+        fill(first, count, wide, out + first * depth)
       }
     }
   }
