@@ -28,7 +28,33 @@ struct ConvolutionCost {
     case .direct: direct
     case .winograd: winograd
     case .depthwise: depthwise
+    case .scatter: scatter(depth: Int(inputs), channels: rows, samples: geometry.input)
     }
+  }
+
+  /// The algorithm for the transposed convolution.
+  var transposed: ConvolutionPlan.Algorithm {
+    let (channels, phases) = (geometry.inChannels / geometry.groups, Double(geometry.stride.reduce(1, *)))
+    let inVectors = vectors(channels)
+    let panels = (inVectors / Double(shapes.vectors)).rounded(.up)
+    let wide = inVectors / panels
+    let tall = Double(shapes.directRows[min(shapes.vectors, Int(wide.rounded(.up))) - 1])
+    let positions = Double(geometry.input.reduce(1, *))
+    let direct =
+      panels * (positions / tall) * step(rows: tall, vectors: wide) * Double(rows) * taps / phases
+      + positions * inVectors * 3.5 + positions * Double(channels)
+    return direct <= scatter(depth: rows, channels: channels, samples: geometry.output) ? .direct : .scatter
+  }
+
+  private func scatter(depth: Int, channels: Int, samples: [Int]) -> Double {
+    let (tall, wide) = (shapes.rows[shapes.vectors - 1], Double(shapes.vectors))
+    let count = samples.reduce(1, *)
+    let blocks = (vectors(count) / wide).rounded(.up)
+    let products = Double(channels) * taps
+    let inRows = (products / Double(tall)).rounded(.up)
+    let rowsAdded = products * Double(count / max(1, samples[2]))
+    return blocks * inRows * (step(rows: Double(tall), vectors: wide) * Double(depth) + 40)
+      + rowsAdded * (vectors(samples[2]) * 2 + 25)
   }
 
   private func vectors(_ count: Int) -> Double { Double(count.dividedRoundingUp(by: shapes.lanes)) }
@@ -89,12 +115,10 @@ extension ConvolutionPlan {
   static func candidates(_ g: ConvolutionGeometry, _ budget: ErrorBudget) -> [Algorithm] {
     if !g.fitsTables { return [.loops] }
     var accepted: [Algorithm] = [.loops, .tiles, .direct]
+    if ScatterConvolution.accepts(g) { accepted.append(.scatter) }
     if DepthwiseConvolution.accepts(g) { accepted.append(.depthwise) }
     if budget == .default, WinogradConvolution.accepts(g) { accepted.append(.winograd) }
     let cost = ConvolutionCost(g)
     return accepted.map { ($0, cost.cycles($0)) }.sorted { $0.1 < $1.1 }.map(\.0)
   }
-
-  /// Output channels from which a transposed convolution's phases are computed directly.
-  static let fewestDirectRows = 8
 }

@@ -14,6 +14,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case tiles
     /// By the definition, with vectors along the output channels: nothing is copied but the padded planes.
     case direct
+    /// Input by input, added up at the outputs: few output channels, stride 1 or transposed.
+    case scatter
     /// 3x3 kernels of stride 1 with a quarter of the products, by transforms: Winograd's F(4x4, 3x3).
     case winograd
     /// One input channel a group: plane by plane.
@@ -95,7 +97,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   ///   - weight: `[C, K / groups, spatial...]`
   ///   - bias: `[K]`
   ///   - epilogue: what is done to the outputs.
-  ///   - options: what the planner may choose; for strides, of the algorithms `tiles` and `direct`.
+  ///   - options: what the planner may choose; for strides, of the algorithms `direct`, `scatter` and `tiles`.
   /// - Throws: ``GeometryError`` where the weight or the bias do not fit, or the algorithm has no answer.
   public init(
     transposing geometry: ConvolutionGeometry, weight: Tensor<Float>, bias: Tensor<Float>? = nil,
@@ -117,27 +119,32 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
         options: options)
       return
     }
-    let isDirect =
-      options.algorithm.map { $0 == .direct }
-      ?? (geometry.inChannels / geometry.groups >= Self.fewestDirectRows)
-    guard [nil, .direct, .tiles].contains(options.algorithm) else {
+    guard [nil, .direct, .tiles, .scatter].contains(options.algorithm) else {
       throw .invalid(
-        "a transposed convolution of a stride is computed by the algorithms tiles and direct, not by "
+        "a transposed convolution of a stride is computed by the algorithms direct, scatter and tiles, not by "
           + options.algorithm!.rawValue)
     }
     let bias = bias?.scalars
-    let phases: [any PlannedConvolution] =
-      isDirect
-      ? DirectConvolution.phases(transposing: geometry, weight, bias)
-      : TiledConvolution.phases(transposing: geometry, weight, bias)
-    let planned = PlannedPhases(phases: phases, outputs: geometry.inputShape.count)
+    let algorithm = options.algorithm ?? ConvolutionCost(geometry).transposed
+    let planned: any PlannedConvolution =
+      switch algorithm {
+      case .scatter: ScatterConvolution(transposing: geometry, weight, bias)
+      case .direct:
+        PlannedPhases(
+          phases: DirectConvolution.phases(transposing: geometry, weight, bias),
+          outputs: geometry.inputShape.count)
+      default:
+        PlannedPhases(
+          phases: TiledConvolution.phases(transposing: geometry, weight, bias),
+          outputs: geometry.inputShape.count)
+      }
     guard planned.workspaceBytes <= options.workspaceLimit ?? .max else {
       throw .invalid(
         "the transposed convolution takes \(planned.workspaceBytes) bytes of working memory a thread, and "
           + "\(options.workspaceLimit!) are allowed: raise the limit")
     }
     try self.init(
-      geometry, isDirect ? .direct : .tiles, planned, from: geometry.outputShape, to: geometry.inputShape,
+      geometry, algorithm, planned, from: geometry.outputShape, to: geometry.inputShape,
       epilogue,
       poolsItself: false)
   }
@@ -166,6 +173,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     if algorithm == .winograd, !WinogradConvolution.accepts(g) {
       throw .invalid("the algorithm winograd takes 3x3 kernels of stride and dilation 1 on planes alone")
     }
+    if algorithm == .scatter, !ScatterConvolution.accepts(g) {
+      throw .invalid("the algorithm scatter takes stride 1 and padding with zeros alone")
+    }
     if algorithm == .depthwise, !DepthwiseConvolution.accepts(g) {
       throw .invalid("the algorithm depthwise takes one input channel a group, on planes, alone")
     }
@@ -180,6 +190,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case .winograd: WinogradConvolution(g, weight, bias, maxPools: epilogue.maxPools)
     case .direct: DirectConvolution(forward: g, weight, bias)
     case .tiles: TiledConvolution(forward: g, weight, bias)
+    case .scatter: ScatterConvolution(forward: g, weight, bias)
     case .depthwise:
       if DepthwiseBlocks.accepts(g) {
         DepthwiseBlocks(g, weight, bias)
