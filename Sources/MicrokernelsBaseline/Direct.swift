@@ -5,7 +5,10 @@ import CIntrinsics
 // column of samples is ever copied together.
 
 /// Outputs of a full tile of so many vectors.
-public func directTileRows(vectors: Int) -> Int { vectors == widestTile ? tallestTile : 8 }
+public func directTileRows(vectors: Int) -> Int {
+  if vectors == widestTile { return tallestTile }
+  return vectors == 3 ? 7 : 8  // eight rows of three vectors spill
+}
 
 /// One tile; see `ConvolveDirectTile`. It has ``directTileRows(vectors:)`` outputs, or fewer for the most vectors.
 @inline(never)
@@ -14,7 +17,7 @@ public func directTile(_ t: UnsafePointer<ConvolveDirectTile>, rows: Int, vector
     switch vectors {
     case 1: return direct8x1(t)
     case 2: return direct8x2(t)
-    case 3: return direct8x3(t)
+    case 3: return direct7x3(t)
     default: break
     }
   #else
@@ -42,7 +45,7 @@ func direct8x1(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 8, 1)
   @inline(never)
   func direct8x2(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 8, 2) }
   @inline(never)
-  func direct8x3(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 8, 3) }
+  func direct7x3(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 7, 3) }
 #endif
 #if AVX512 || AVX2 || arch(arm64)
   @inline(never)
