@@ -401,6 +401,30 @@ public struct Microkernels: Sendable {
     }
   }
 
+  /// The transformed weights of one vector of 3x3 kernels, for Winograd's F(4x4, 3x3).
+  public func winogradWeights(
+    _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int, count: Int,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.winogradWeights(
+          w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+      case .avx2:
+        MicrokernelsAVX2.winogradWeights(
+          w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+      case .baseline:
+        MicrokernelsBaseline.winogradWeights(
+          w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+    #else
+      default:
+        MicrokernelsBaseline.winogradWeights(
+          w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+    #endif
+    }
+  }
+
   /// Runs independent multiply-adds and returns the floating-point operations done: the core's yardstick.
   public func multiplyAddPeak(
     iterations: Int, _ values: UnsafeMutablePointer<Float>
@@ -468,6 +492,21 @@ public struct Microkernels: Sendable {
       case .baseline: MicrokernelsBaseline.depthwiseRows(plane, height: height, stride: stride)
     #else
       default: MicrokernelsBaseline.depthwiseRows(plane, height: height, stride: stride)
+    #endif
+    }
+  }
+
+  /// Adds the gradient of one row of a channel's kernel, of 3 or 5 weights; see `MicrokernelsBaseline.depthwiseWeights`.
+  public func depthwiseWeights(
+    _ plane: UnsafePointer<ConvolveDepthwise>, stride: Int, _ sums: UnsafeMutablePointer<Float>
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.depthwiseWeights(plane, stride: stride, sums)
+      case .avx2: MicrokernelsAVX2.depthwiseWeights(plane, stride: stride, sums)
+      case .baseline: MicrokernelsBaseline.depthwiseWeights(plane, stride: stride, sums)
+    #else
+      default: MicrokernelsBaseline.depthwiseWeights(plane, stride: stride, sums)
     #endif
     }
   }

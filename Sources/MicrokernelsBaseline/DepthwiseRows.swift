@@ -99,11 +99,6 @@ func depthwisePlane(_ t: ConvolveDepthwise, _ height: Int, _ stride: Int) {
 }
 
 @inline(__always)
-func samples(_ line: UnsafePointer<Float>, _ stride: Int) -> Vector {
-  stride == 1 ? load(line) : even(load(line), load(line + lanes))
-}
-
-@inline(__always)
 func depthwiseBlock(
   _ t: ConvolveDepthwise, _ height: Int, _ stride: Int, _ top: Int, _ left: Int, _ kept: Int
 ) {
@@ -124,12 +119,12 @@ func depthwiseBlock(
     var row = 0
     while row < depthwiseBlockRows {
       let line = input + (s &+ row &* stride &* step)
-      var sum = multiplyAdd(sums[unchecked: row], w0, samples(line, stride))
-      sum = multiplyAdd(sum, w1, samples(line + step, stride))
-      sum = multiplyAdd(sum, w2, samples(line + 2 &* step, stride))
+      var sum = multiplyAdd(sums[unchecked: row], w0, strided(line, stride))
+      sum = multiplyAdd(sum, w1, strided(line + step, stride))
+      sum = multiplyAdd(sum, w2, strided(line + 2 &* step, stride))
       if height == 5 {
-        sum = multiplyAdd(sum, w3, samples(line + 3 &* step, stride))
-        sum = multiplyAdd(sum, w4, samples(line + 4 &* step, stride))
+        sum = multiplyAdd(sum, w3, strided(line + 3 &* step, stride))
+        sum = multiplyAdd(sum, w4, strided(line + 4 &* step, stride))
       }
       sums[unchecked: row] = sum
       row = row &+ 1
@@ -142,4 +137,51 @@ func depthwiseBlock(
     if r < kept { store(sums[unchecked: r], out + r &* t.outputStride) }
     r = r &+ 1
   }
+}
+
+/// The gradient of one row of a channel's kernel, of 3 or 5 weights:
+/// sums[s] += sum over y and x of upstream[y, x] * input[y * stride + r, x * stride + s], with `output` as the upstream
+/// gradient, which is only read, and `input` at row r of the padded plane.
+@inline(never)
+public func depthwiseWeights(
+  _ t: UnsafePointer<ConvolveDepthwise>, stride: Int, _ sums: UnsafeMutablePointer<Float>
+) {
+  let zero = Vector(repeating: 0)
+  var (s0, s1, s2, s3, s4) = (zero, zero, zero, zero, zero)
+  let t = t.pointee
+  var y = 0
+  while y < t.rows {
+    let line = t.input + y &* stride &* t.inputStride
+    let row = UnsafePointer(t.output) + y &* t.outputStride
+    var x = 0
+    while x < t.columns {
+      var upstream = load(row + x)
+      if x &+ lanes > t.columns {
+        upstream = zero.replacing(with: upstream, where: laneNumbers .< Float(t.columns &- x))
+      }
+      let from = line + x &* stride
+      s0 = multiplyAdd(s0, upstream, strided(from, stride))
+      s1 = multiplyAdd(s1, upstream, strided(from + 1, stride))
+      s2 = multiplyAdd(s2, upstream, strided(from + 2, stride))
+      if t.kernelWidth == 5 {
+        s3 = multiplyAdd(s3, upstream, strided(from + 3, stride))
+        s4 = multiplyAdd(s4, upstream, strided(from + 4, stride))
+      }
+      x = x &+ lanes
+    }
+    y = y &+ 1
+  }
+  sums[0] += s0.sum()
+  sums[1] += s1.sum()
+  sums[2] += s2.sum()
+  if t.kernelWidth == 5 {
+    sums[3] += s3.sum()
+    sums[4] += s4.sum()
+  }
+}
+
+/// Every first or every second sample.
+@inline(__always)
+func strided(_ from: UnsafePointer<Float>, _ stride: Int) -> Vector {
+  stride == 1 ? load(from) : even(load(from), load(from + lanes))
 }

@@ -124,3 +124,71 @@ public func winogradOutput(
     r = r &+ 1
   }
 }
+
+/// G w: three weights to six, of which the first and the last are weights themselves.
+@inline(__always)
+func transformWeights(_ w0: Vector, _ w1: Vector, _ w2: Vector) -> (Vector, Vector, Vector, Vector) {
+  // Values of the quadratic at +-p, over 2 p^2 (p^2 - q^2), q being the other point.
+  let small = 1 / (2 * smallSquare * (smallSquare - largeSquare))
+  let large = 1 / (2 * largeSquare * (largeSquare - smallSquare))
+  let even1 = multiplyAdd(w0 * Vector(repeating: small), w2, Vector(repeating: small * smallSquare))
+  let even2 = multiplyAdd(w0 * Vector(repeating: large), w2, Vector(repeating: large * largeSquare))
+  let odd1 = w1 * Vector(repeating: small * smallPoint)
+  let odd2 = w1 * Vector(repeating: large * largePoint)
+  return (even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2)
+}
+
+/// G w G^T of one vector of 3x3 kernels.
+/// - Parameters:
+///   - w: weight t of all kernels is the vector at `w + t * lanes`.
+///   - isTurned: whether the kernels are turned round first.
+///   - out: entry (i, j) is stored at `out + (6 * i + j) * step`.
+///   - count: kernels that are stored.
+///   - scratch: room for 18 vectors.
+@inline(never)
+public func winogradWeights(
+  _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int, count: Int,
+  scratch: UnsafeMutablePointer<Float>
+) {
+  let (first, turn) = isTurned ? (8, -1) : (0, 1)
+  var c = 0
+  while c < 3 {
+    let w0 = load(w + (first &+ turn &* c) &* lanes)
+    let w1 = load(w + (first &+ turn &* (3 &+ c)) &* lanes)
+    let w2 = load(w + (first &+ turn &* (6 &+ c)) &* lanes)
+    let (a, b, d, e) = transformWeights(w0, w1, w2)
+    let column = scratch + c &* lanes
+    let row = 3 &* lanes
+    store(w0, column)
+    store(a, column + row)
+    store(b, column + 2 &* row)
+    store(d, column + 3 &* row)
+    store(e, column + 4 &* row)
+    store(w2, column + 5 &* row)
+    c = c &+ 1
+  }
+  var r = 0
+  while r < 6 {
+    let row = scratch + 3 &* lanes &* r
+    let (w0, w1, w2) = (load(row), load(row + lanes), load(row + 2 &* lanes))
+    let (a, b, d, e) = transformWeights(w0, w1, w2)
+    let target = out + 6 &* step &* r
+    storeFirst(count, w0, target)
+    storeFirst(count, a, target + step)
+    storeFirst(count, b, target + 2 &* step)
+    storeFirst(count, d, target + 3 &* step)
+    storeFirst(count, e, target + 4 &* step)
+    storeFirst(count, w2, target + 5 &* step)
+    r = r &+ 1
+  }
+}
+
+@inline(__always)
+func storeFirst(_ count: Int, _ v: Vector, _ out: UnsafeMutablePointer<Float>) {
+  if count >= lanes { return store(v, out) }
+  var i = 0
+  while i < count {
+    out[i] = v[i]
+    i = i &+ 1
+  }
+}

@@ -89,7 +89,7 @@ for layer in layers where only.map({ layer.name.contains($0) }) ?? true {
       _ = try convWeightGradient(upstream: upstream, input: x, weightShape: weight.shape, options)
     }
     let rates = [packed, input, weights].map { (Double(batch) * layer.gigaflops / $0 * 10).rounded() / 10 }
-    line += ", \"exact\": \(rates[0]), \"input gradient\": \(rates[1]), \"weight gradient\": \(rates[2])"
+    line += ", \"packing\": \(rates[0]), \"input gradient\": \(rates[1]), \"weight gradient\": \(rates[2])"
   }
   print(line + "}")
 }

@@ -14,7 +14,7 @@ public struct ConvolutionGeometry: Sendable, Hashable {
   public private(set) var input: [Int]
   public let kernel: [Int]
   public private(set) var output: [Int]
-  public let stride: [Int]
+  public private(set) var stride: [Int]
   public let dilation: [Int]
   public private(set) var padding: [Padding.Amount]
   public private(set) var mode: PaddingMode
@@ -147,6 +147,16 @@ public struct ConvolutionGeometry: Sendable, Hashable {
     (copy.input, copy.output) = (output, input)
     copy.padding = margins
     copy.mode = .zeros
+    return copy
+  }
+
+  /// The same convolution of stride 1, whose outputs are those of this one with others between them. Nil where it is the
+  /// same.
+  var unstrided: ConvolutionGeometry? {
+    if stride == [1, 1, 1] { return nil }
+    var copy = self
+    copy.output = (0..<3).map { (output[$0] - 1) * stride[$0] + 1 }
+    copy.stride = [1, 1, 1]
     return copy
   }
 

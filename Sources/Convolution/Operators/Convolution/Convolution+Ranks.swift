@@ -3,7 +3,7 @@ import Tensors
 // The operators under PyTorch's names, one for each rank, with its arguments. As there, an input without a batch axis
 // gives an output without one.
 
-/// Cross-correlates `[N, C, L]` or `[C, L]` with `[K, C / groups, kernel]`: ``conv(_:weight:bias:_:)`` along one axis.
+/// Cross-correlates `[N, C, L]` or `[C, L]` with `[K, C / groups, kernel]`: ``conv(_:weight:bias:_:errorBudget:)`` along one axis.
 /// - Source: PyTorch `conv1d`.
 public func conv1d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
@@ -15,7 +15,7 @@ public func conv1d<Scalar: FloatingScalar>(
 }
 
 /// Cross-correlates `[N, C, H, W]` or `[C, H, W]` with `[K, C / groups, kernel height, kernel width]`:
-/// ``conv(_:weight:bias:_:)`` along two axes.
+/// ``conv(_:weight:bias:_:errorBudget:)`` along two axes.
 /// - Source: PyTorch `conv2d`.
 public func conv2d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
@@ -27,7 +27,7 @@ public func conv2d<Scalar: FloatingScalar>(
 }
 
 /// Cross-correlates `[N, C, D, H, W]` or `[C, D, H, W]` with `[K, C / groups, kernel depth, height, width]`:
-/// ``conv(_:weight:bias:_:)`` along three axes.
+/// ``conv(_:weight:bias:_:errorBudget:)`` along three axes.
 /// - Source: PyTorch `conv3d`.
 public func conv3d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
@@ -38,7 +38,7 @@ public func conv3d<Scalar: FloatingScalar>(
   }
 }
 
-/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, L]` or `[C, L]` along one axis.
+/// ``convTranspose(_:weight:bias:_:outputPadding:errorBudget:)`` of `[N, C, L]` or `[C, L]` along one axis.
 /// - Source: PyTorch `conv_transpose1d`.
 public func convTranspose1d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
@@ -51,7 +51,7 @@ public func convTranspose1d<Scalar: FloatingScalar>(
   }
 }
 
-/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, H, W]` or `[C, H, W]` along two axes.
+/// ``convTranspose(_:weight:bias:_:outputPadding:errorBudget:)`` of `[N, C, H, W]` or `[C, H, W]` along two axes.
 /// - Source: PyTorch `conv_transpose2d`.
 public func convTranspose2d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,
@@ -64,7 +64,7 @@ public func convTranspose2d<Scalar: FloatingScalar>(
   }
 }
 
-/// ``convTranspose(_:weight:bias:_:outputPadding:)`` of `[N, C, D, H, W]` or `[C, D, H, W]` along three axes.
+/// ``convTranspose(_:weight:bias:_:outputPadding:errorBudget:)`` of `[N, C, D, H, W]` or `[C, D, H, W]` along three axes.
 /// - Source: PyTorch `conv_transpose3d`.
 public func convTranspose3d<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, stride: PerAxis = 1,

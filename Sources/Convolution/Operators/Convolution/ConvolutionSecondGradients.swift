@@ -7,7 +7,7 @@ public struct ConvSecondGradients<Scalar: FloatingScalar>: Sendable {
   public let weight: Tensor<Scalar>
 }
 
-/// The gradients of ``convGradients(upstream:input:weight:_:)`` with respect to upstream, input and weight.
+/// The gradients of ``convGradients(upstream:input:weight:_:errorBudget:)`` with respect to upstream, input and weight.
 ///
 /// A convolution is linear in its input and in its weight, so with a = dL/d(dx), aw = dL/d(dweight) and
 /// ab = dL/d(dbias):

@@ -3,7 +3,7 @@ import Tensors
 
 /// A convolution prepared for many inputs of one shape: the algorithm chosen, the weights in its order.
 ///
-/// Running a plan gives ``conv(_:weight:bias:_:)``'s result within the algorithm's error, the same bits for any number
+/// Running a plan gives ``conv(_:weight:bias:_:errorBudget:)``'s result within the algorithm's error, the same bits for any number
 /// of threads.
 public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   /// How a convolution is computed.
@@ -89,67 +89,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       poolsItself: algorithm == .winograd)
   }
 
-  /// A transposed convolution: of stride 1 a convolution with the kernels turned round, otherwise as many convolutions of
-  /// stride 1 as the strides have phases, so that no product with an inserted zero is taken.
-  /// - Parameters:
-  ///   - geometry: of the convolution that it is the transpose of, as
-  ///     ``ConvolutionGeometry/init(transposedInput:weight:_:outputPadding:)`` makes it.
-  ///   - weight: `[C, K / groups, spatial...]`
-  ///   - bias: `[K]`
-  ///   - epilogue: what is done to the outputs.
-  ///   - options: what the planner may choose; for strides, of the algorithms `direct`, `scatter` and `tiles`.
-  /// - Throws: ``GeometryError`` where the weight or the bias do not fit, or the algorithm has no answer.
-  public init(
-    transposing geometry: ConvolutionGeometry, weight: Tensor<Float>, bias: Tensor<Float>? = nil,
-    epilogue: Epilogue = Epilogue(), options: Options = Options()
-  ) throws(GeometryError) {
-    guard weight.shape == geometry.weightShape else {
-      throw .invalid("a weight of shape \(weight.shape): the geometry's is \(geometry.weightShape)")
-    }
-    try check(bias: bias?.shape, channels: geometry.inChannels)
-    guard geometry.fitsTables else {
-      throw .invalid("planes of 2^31 elements or more have no transposed plan; convTranspose takes them")
-    }
-    // One phase of direct convolution reads the kernels turned round as it packs them.
-    if let turned = geometry.turned,
-      options.algorithm ?? Self.candidates(turned, options.errorBudget)[0] != .direct
-    {
-      self = try ConvolutionPlan(
-        turned, weight: weight.turned(groups: geometry.groups), bias: bias, epilogue: epilogue,
-        options: options)
-      return
-    }
-    guard [nil, .direct, .tiles, .scatter].contains(options.algorithm) else {
-      throw .invalid(
-        "a transposed convolution of a stride is computed by the algorithms direct, scatter and tiles, not by "
-          + options.algorithm!.rawValue)
-    }
-    let bias = bias?.scalars
-    let algorithm = options.algorithm ?? ConvolutionCost(geometry).transposed
-    let planned: any PlannedConvolution =
-      switch algorithm {
-      case .scatter: ScatterConvolution(transposing: geometry, weight, bias)
-      case .direct:
-        PlannedPhases(
-          phases: DirectConvolution.phases(transposing: geometry, weight, bias),
-          outputs: geometry.inputShape.count)
-      default:
-        PlannedPhases(
-          phases: TiledConvolution.phases(transposing: geometry, weight, bias),
-          outputs: geometry.inputShape.count)
-      }
-    guard planned.workspaceBytes <= options.workspaceLimit ?? .max else {
-      throw .invalid(
-        "the transposed convolution takes \(planned.workspaceBytes) bytes of working memory a thread, and "
-          + "\(options.workspaceLimit!) are allowed: raise the limit")
-    }
-    try self.init(
-      geometry, algorithm, planned, from: geometry.outputShape, to: geometry.inputShape,
-      epilogue,
-      poolsItself: false)
-  }
-
-  private init(
+  init(
     _ geometry: ConvolutionGeometry, _ algorithm: Algorithm, _ planned: any PlannedConvolution,
     from inputShape: Shape, to shape: Shape, _ epilogue: Epilogue, poolsItself: Bool
   ) throws(GeometryError) {
@@ -166,7 +106,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     unpooledShape = poolsItself ? nil : shape
   }
 
-  private static func validate(_ algorithm: Algorithm, accepts g: ConvolutionGeometry) throws(GeometryError) {
+  static func validate(_ algorithm: Algorithm, accepts g: ConvolutionGeometry) throws(GeometryError) {
     guard g.fitsTables || algorithm == .loops else {
       throw .invalid("planes of 2^31 elements or more: the algorithm loops takes them alone")
     }
@@ -295,27 +235,4 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
 
   /// Bytes of working memory that each thread keeps while the plan runs.
   public var workspaceBytes: Int { planned.workspaceBytes }
-}
-
-extension Tensor where Scalar == Float {
-  /// Kernels turned round, inputs and outputs exchanged: `[K, C / groups, spatial...]` as
-  /// `[C, K / groups, spatial...]`.
-  fileprivate func turned(groups: Int) -> Tensor {
-    let (outputs, inputs) = (shape[0] / groups, shape[1])
-    let taps = shape.dimensions[2...].reduce(1, *)
-    return withUnsafeBufferPointer { w in
-      Tensor(unsafeUninitializedShape: Shape([groups * inputs, outputs] + shape.dimensions[2...])) { out in
-        let out = out.baseAddress!
-        ThreadPool.shared.parallelFor(groups * inputs) { row in
-          let (group, c) = row.quotientAndRemainder(dividingBy: inputs)
-          for k in 0..<outputs {
-            let from = ((group * outputs + k) * inputs + c) * taps
-            for t in 0..<taps {
-              (out + ((row * outputs + k) * taps + t)).initialize(to: w[from + taps - 1 - t])
-            }
-          }
-        }
-      }
-    }
-  }
 }

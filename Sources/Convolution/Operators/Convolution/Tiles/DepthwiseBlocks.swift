@@ -5,27 +5,27 @@ import Tensors
 /// One 3- or 5-row kernel for each output channel, over one input channel: a band of the padded plane is copied, and
 /// correlated in blocks of seven rows. The workspace is one band a thread.
 struct DepthwiseBlocks: PlannedConvolution {
-  private let geometry: ConvolutionGeometry
-  private let kernels = Microkernels()
+  let geometry: ConvolutionGeometry
+  let kernels = Microkernels()
   private let weights: [Float]
   private let bias: [Float]
-  private let bands: [Band]
+  let bands: [Band]
   /// Padded columns, and padded rows of the tallest band.
-  private let columns: Int
+  let columns: Int
   private let bandRows: Int
   /// The padded columns beyond the plane, with the sample that stands there.
   private let margins: [(column: Int, sample: Int)]
 
-  private let runs: [Run]
+  let runs: [Run]
 
   /// Some output rows, and the ``runs`` of the samples that they read.
-  private struct Band: Sendable {
+  struct Band: Sendable {
     let rows: Range<Int>
     var runs: Range<Int>
   }
 
   /// Padded rows whose samples lie below one another; none where the padding's constant stands.
-  private struct Run: Sendable {
+  struct Run: Sendable {
     let first: Int
     let source: Int?
     var count: Int
@@ -77,7 +77,7 @@ struct DepthwiseBlocks: PlannedConvolution {
   var weightBytes: Int { weights.count * MemoryLayout<Float>.stride }
 
   /// Floats of a band, with room for vectors that reach beyond it.
-  private var bandCount: Int { (bandRows + 1) * columns + 4 * kernels.tileShapes.lanes }
+  var bandCount: Int { (bandRows + 1) * columns + 4 * kernels.tileShapes.lanes }
 
   /// Small planes are copied some at a time: what has just been written in whole vectors is slow to read at other
   /// places.
@@ -140,7 +140,7 @@ struct DepthwiseBlocks: PlannedConvolution {
     }
   }
 
-  private func copy(
+  func copy(
     _ runs: Slice<UnsafeBufferPointer<Run>>, _ plane: UnsafePointer<Float>,
     to scratch: UnsafeMutablePointer<Float>
   ) {

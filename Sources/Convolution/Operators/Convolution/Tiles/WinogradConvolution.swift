@@ -7,8 +7,8 @@ import Tensors
 struct WinogradConvolution: PlannedConvolution {
   private let geometry: ConvolutionGeometry
   private let product = TileProduct()
-  /// 36 matrices a group.
-  private let weights: [WeightPanels]
+  /// 36 matrices a group, each in panels of rows as the tiles read them.
+  private let weights: Tensor<Float>
   private let bias: [Float]
   private let plane: PaddedPlane
   /// Whether the maximum of 2x2 outputs is stored, instead of the outputs.
@@ -28,48 +28,49 @@ struct WinogradConvolution: PlannedConvolution {
     return g.inChannels / g.groups >= 16 && 3 * fast <= 2 * plain
   }
 
+  /// - Parameters:
+  ///   - w: `[K, C / groups, 3, 3]`, or `[C, K / groups, 3, 3]` of the convolution that this is the turned one of.
+  ///   - isTurned: whether it is.
+  ///   - maxPools: whether the maximum of 2x2 outputs is stored, instead of the outputs.
   /// - Precondition: ``accepts(_:)`` the geometry.
-  init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?, maxPools: Bool = false) {
+  init(
+    _ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?, isTurned: Bool = false,
+    maxPools: Bool = false
+  ) {
     geometry = g
     pools = maxPools
     self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
     plane = PaddedPlane(
       g, height: (g.output[1] + 3) / 4 * 4 + 2, width: (g.output[2] + 3) / 4 * 4 + 2)
     let (rows, depth) = (g.outChannels / g.groups, g.inChannels / g.groups)
-    let panelRows = product.panelRows
+    let (panelRows, kernels, lanes) = (product.panelRows, product.kernels, product.shapes.lanes)
+    let panels = rows.dividedRoundingUp(by: panelRows)
+    let matrix = panels * panelRows * depth
     weights = w.withUnsafeBufferPointer { w in
-      (0..<g.groups).flatMap { group in
-        let transformed = Self.transformed(w.baseAddress! + group * rows * depth * 9, count: rows * depth)
-        return (0..<36).map { i in
-          WeightPanels(rows: rows, depth: depth, panelRows: panelRows) { row, d in
-            transformed[i * rows * depth + row * depth + d]
+      Tensor(unsafeUninitializedShape: [g.groups * 36 * matrix]) { out in
+        let (w, out) = (w.baseAddress!, out.baseAddress!)
+        ThreadPool.shared.parallelFor(g.groups * panels) { piece in
+          let (group, panel) = piece.quotientAndRemainder(dividingBy: panels)
+          let start = out + (group * 36 * matrix + panel * panelRows * depth)
+          let first = panel * panelRows
+          if rows - first < panelRows {
+            for i in 0..<36 { (start + i * matrix).initialize(repeating: 0, count: panelRows * depth) }
           }
-        }
-      }
-    }
-  }
-
-  /// G w G^T for `count` kernels, in float64: entry i of kernel k at `i * count + k`.
-  private static func transformed(_ w: UnsafePointer<Float>, count: Int) -> [Float] {
-    // Values of a quadratic at the points, over the products of their distances.
-    let points = [0, 2.0 / 3, -2.0 / 3, 1.5, -1.5]
-    let g: [[Double]] =
-      points.map { p in
-        let distance = points.reduce(1) { $1 == p ? $0 : $0 * (p - $1) }
-        return [1 / distance, p / distance, p * p / distance]
-      } + [[0, 0, 1]]
-    return [Float](unsafeUninitializedCapacity: 36 * count) { out, filled in
-      let out = out.baseAddress!
-      filled = 36 * count
-      ThreadPool.shared.parallelFor((count + 63) / 64) { piece in
-        for k in piece * 64..<min(count, piece * 64 + 64) {
-          for i in 0..<6 {
-            for j in 0..<6 {
-              var sum = 0.0
-              for r in 0..<3 {
-                for s in 0..<3 { sum += g[i][r] * g[j][s] * Double(w[9 * k + 3 * r + s]) }
+          Scratch.withFloats(27 * lanes) { scratch in
+            for d in 0..<depth {
+              for row in Swift.stride(from: first, to: min(rows, first + panelRows), by: lanes) {
+                let count = min(lanes, rows - row, first + panelRows - row)
+                let (from, step) =
+                  isTurned
+                  ? (((group * depth + d) * rows + row) * 9, 9)
+                  : (((group * rows + row) * depth + d) * 9, depth * 9)
+                kernels.transpose(
+                  w + from, sourceStride: step, scratch, outStride: lanes, rows: count, columns: 9)
+                kernels.winogradWeights(
+                  scratch, isTurned: isTurned, start + (d * panelRows + row - first), step: matrix,
+                  count: count,
+                  scratch: scratch + 9 * lanes)
               }
-              (out + ((6 * i + j) * count + k)).initialize(to: Float(sum))
             }
           }
         }
@@ -77,7 +78,7 @@ struct WinogradConvolution: PlannedConvolution {
     }
   }
 
-  var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
+  var weightBytes: Int { weights.shape.count * MemoryLayout<Float>.stride }
 
   private var tilesAcross: Int { (geometry.output[2] + 3) / 4 }
   private var tiles: Int { tilesAcross * ((geometry.output[1] + 3) / 4) }
@@ -163,6 +164,7 @@ struct WinogradConvolution: PlannedConvolution {
     let inputPlane = g.input[1] * g.input[2]
     let outputPlane = pools ? g.output[1] / 2 * (g.output[2] / 2) : g.output[1] * g.output[2]
     let firstWeights = plane % g.groups * 36
+    let matrix = outputs.dividedRoundingUp(by: product.panelRows) * product.panelRows * depth
     Scratch.withFloats(workspaceCount) { scratch in
       let v = scratch
       let m = v + 36 * depth * columns
@@ -174,10 +176,12 @@ struct WinogradConvolution: PlannedConvolution {
           x + (plane * depth + c) * inputPlane, segments, range.lowerBound, v + c * columns, depth * columns,
           strip, vectors)
       }
-      for i in 0..<36 {
-        multiply(
-          weights[firstWeights + i], rows, v + i * depth * columns, m + i * rows.count * columns, columns,
-          range.count, vectors)
+      weights.withUnsafeBufferPointer { weights in
+        for i in 0..<36 {
+          multiply(
+            weights.baseAddress! + (firstWeights + i) * matrix, depth: depth, rows, v + i * depth * columns,
+            m + i * rows.count * columns, columns, range.count, vectors)
+        }
       }
       for (i, row) in rows.enumerated() {
         transformOutputs(
@@ -205,32 +209,29 @@ struct WinogradConvolution: PlannedConvolution {
 
   /// One of the 36 products.
   private func multiply(
-    _ weights: WeightPanels, _ rows: Range<Int>, _ v: UnsafePointer<Float>, _ m: UnsafeMutablePointer<Float>,
-    _ columns: Int, _ tiles: Int, _ scratch: UnsafeMutablePointer<Float>
+    _ panels: UnsafePointer<Float>, depth: Int, _ rows: Range<Int>, _ v: UnsafePointer<Float>,
+    _ m: UnsafeMutablePointer<Float>, _ columns: Int, _ tiles: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
     let lanes = product.shapes.lanes
     let whole = tiles.dividedRoundingUp(by: lanes) * lanes
     // What every first sum starts from.
     scratch.update(repeating: 0, count: lanes)
     let zeros = UnsafePointer(scratch)
-    weights.withPanels { panels in
-      var start = 0
-      while start < whole {
-        let count = min(product.tileColumns, whole - start)
-        var d = 0
-        while d < weights.depth {
-          let depth = min(2 * TileProduct.depthBlock, weights.depth - d)
-          var ends = TileProduct.Ends()
-          if d == 0 { ends.bias = zeros }
-          product.run(
-            panels + rows.lowerBound * weights.depth + d * product.panelRows,
-            panelStep: weights.depth * product.panelRows, rows: rows.count, v + d * columns + start,
-            bStride: columns, depth: depth, to: m + start, cStride: columns, columns: count, ends,
-            scratch: scratch + lanes)
-          d += depth
-        }
-        start += count
+    var start = 0
+    while start < whole {
+      let count = min(product.tileColumns, whole - start)
+      var d = 0
+      while d < depth {
+        let part = min(2 * TileProduct.depthBlock, depth - d)
+        var ends = TileProduct.Ends()
+        if d == 0 { ends.bias = zeros }
+        product.run(
+          panels + rows.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
+          rows: rows.count, v + d * columns + start, bStride: columns, depth: part, to: m + start,
+          cStride: columns, columns: count, ends, scratch: scratch + lanes)
+        d += part
       }
+      start += count
     }
   }
 
