@@ -4,11 +4,14 @@ import json, math, sys
 rows, peaks = {}, {}
 for line in sys.stdin:
     entry = json.loads(line)
-    if "peak" in entry:
-        peaks[entry["threads"]] = entry["peak"]
-        continue
-    key = entry["threads"], entry["batch"], entry["layer"]
-    rows.setdefault(key, {}).update({k: v for k, v in entry.items() if k not in ("threads", "batch", "layer")})
+    if "machine" in entry:
+        peaks[entry["machine"]["threads"]] = entry["machine"]["peak"]
+        entries = [dict(m, convolve=round(m["rate"], 1), method=m["algorithm"]) for m in entry["layers"]]
+    else:
+        entries = [entry]
+    for entry in entries:
+        key = entry["threads"], entry["batch"], entry["layer"]
+        rows.setdefault(key, {}).update({k: v for k, v in entry.items() if k not in ("threads", "batch", "layer")})
 peers = ["torch", "torch nhwc", "onnxruntime", "openvino"]
 for threads, batch in sorted({key[:2] for key in rows}):
     print(f"\n### {threads} thread{'s' if threads > 1 else ''}, batch {batch}: GFLOP/s of direct convolution\n")

@@ -13,6 +13,7 @@ struct ConvolveCommand: ParsableCommand {
         convolve kernels show gabor:theta=45
         convolve size --input 3x224x224 --kernel 7 --stride 2 --padding 3
         convolve receptive-field 11s4p2 3s2 5p2 3s2 3*3p1 3s2
+        convolve bench resnet50 --svg roofline.svg
 
       Shell completions: convolve --generate-completion-script bash|zsh|fish
 
@@ -21,7 +22,10 @@ struct ConvolveCommand: ParsableCommand {
       Exit codes: 0 ok, 1 failed, 2 some inputs failed, 64 wrong usage.
       """,
     version: "0.1.0",
-    subcommands: [FilterCommand.self, KernelsCommand.self, SizeCommand.self, ReceptiveFieldCommand.self]
+    subcommands: [
+      FilterCommand.self, KernelsCommand.self, SizeCommand.self, ReceptiveFieldCommand.self,
+      BenchCommand.self,
+    ]
   )
 
   static func main() {

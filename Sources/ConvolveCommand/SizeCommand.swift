@@ -72,13 +72,13 @@ struct SizeCommand: ParsableCommand {
   func run() throws {
     let options = LayerGeometry.Options(
       kind: pool != nil ? .pooling : transposed ? .transposed : .convolution,
-      kernel: try sizes(kernel, "--kernel"), stride: try sizes(stride, "--stride"),
-      dilation: try sizes(dilation, "--dilation"), padding: try parsedPadding(),
-      outputPadding: try sizes(outputPadding, "--output-padding"), groups: groups,
+      kernel: try parsedSizes(kernel, "--kernel"), stride: try parsedSizes(stride, "--stride"),
+      dilation: try parsedSizes(dilation, "--dilation"), padding: try parsedPadding(),
+      outputPadding: try parsedSizes(outputPadding, "--output-padding"), groups: groups,
       outChannels: outChannels, bias: !noBias, ceilMode: ceilMode)
     let layer: LayerGeometry
     do {
-      layer = try LayerGeometry(input: try sizes(input, "--input"), options)
+      layer = try LayerGeometry(input: try parsedSizes(input, "--input"), options)
     } catch let error as GeometryError {
       Terminal.error("\(error)")
       throw ExitCode.failure
@@ -104,15 +104,6 @@ struct SizeCommand: ParsableCommand {
     Terminal.print("multiply-adds  \(layer.multiplyAdds)")
   }
 
-  private func sizes(_ text: String, _ option: String) throws -> [Int] {
-    try text.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { part in
-      guard let size = Int(part) else {
-        throw ValidationError("\(option) \(text): \"\(part)\" is not a whole number; write sizes as 3 or 3x5")
-      }
-      return size
-    }
-  }
-
   private func parsedPadding() throws -> Padding {
     switch padding {
     case "valid": return .valid
@@ -133,6 +124,16 @@ struct SizeCommand: ParsableCommand {
       }
       return Padding(.explicit(amounts))
     }
+  }
+}
+
+/// Whole numbers with x between them, as an option gives them.
+func parsedSizes(_ text: String, _ option: String) throws -> [Int] {
+  try text.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { part in
+    guard let size = Int(part) else {
+      throw ValidationError("\(option) \(text): \"\(part)\" is not a whole number; write sizes as 3 or 3x5")
+    }
+    return size
   }
 }
 

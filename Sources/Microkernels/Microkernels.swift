@@ -385,6 +385,13 @@ public struct Microkernels: Sendable {
     }
   }
 
+  /// c = a + b, element by element.
+  public func add(
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    activate(a, adding: b, into: c, count: count, function: CONVOLVE_IDENTITY, parameter: 0)
+  }
+
   /// out[i] = the greatest of a[2i], a[2i + 1], b[2i], b[2i + 1], NaN where one is. Exactly `count` elements are
   /// written; whole vectors are read.
   public func maximumOfSquares(

@@ -136,15 +136,6 @@ struct FilterJob: Sendable {
     return outcome
   }
 
-  private func makeFolder(_ path: String) {
-    // Each part in turn; what cannot be made shows when the first file is written there.
-    var prefix = path.hasPrefix("/") ? "/" : ""
-    for part in path.split(separator: "/") {
-      prefix += part + "/"
-      mkdir(prefix, 0o777)
-    }
-  }
-
   /// Prints what came of all files, and ends with the exit code.
   func report(_ outcomes: [Outcome]) throws {
     let isStandardOutputTaken = outcomes.contains { $0.output == "-" }

@@ -111,14 +111,19 @@ struct ConvolutionCost {
 }
 
 extension ConvolutionPlan {
-  /// The algorithms that have an answer within the budget, the cheapest first.
-  static func candidates(_ g: ConvolutionGeometry, _ budget: ErrorBudget) -> [Algorithm] {
-    if !g.fitsTables { return [.loops] }
-    var accepted: [Algorithm] = [.loops, .tiles, .direct]
-    if ScatterConvolution.accepts(g) { accepted.append(.scatter) }
-    if DepthwiseConvolution.accepts(g) { accepted.append(.depthwise) }
-    if budget == .default, WinogradConvolution.accepts(g) { accepted.append(.winograd) }
-    let cost = ConvolutionCost(g)
-    return accepted.map { ($0, cost.cycles($0)) }.sorted { $0.1 < $1.1 }.map(\.0)
+  /// What the planner reckons that one sample's group costs by each algorithm within the budget, in cycles of one core;
+  /// the cheapest first.
+  public static func estimatedCycles(
+    _ geometry: ConvolutionGeometry, errorBudget: ErrorBudget = .default
+  ) -> [(algorithm: Algorithm, cycles: Double)] {
+    let cost = ConvolutionCost(geometry)
+    var accepted: [Algorithm] = [.loops]
+    if geometry.fitsTables {
+      accepted += [.tiles, .direct]
+      if ScatterConvolution.accepts(geometry) { accepted.append(.scatter) }
+      if DepthwiseConvolution.accepts(geometry) { accepted.append(.depthwise) }
+      if errorBudget == .default, WinogradConvolution.accepts(geometry) { accepted.append(.winograd) }
+    }
+    return accepted.map { (algorithm: $0, cycles: cost.cycles($0)) }.sorted { $0.cycles < $1.cycles }
   }
 }

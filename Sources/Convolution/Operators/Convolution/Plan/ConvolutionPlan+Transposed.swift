@@ -23,7 +23,8 @@ extension ConvolutionPlan {
       throw .invalid("planes of 2^31 elements or more have no transposed plan; convTranspose takes them")
     }
     if let turned = geometry.turned {
-      let algorithm = options.algorithm ?? Self.candidates(turned, options.errorBudget)[0]
+      let algorithm =
+        options.algorithm ?? Self.estimatedCycles(turned, errorBudget: options.errorBudget)[0].algorithm
       switch algorithm {
       case .direct: break  // its one phase reads the kernels turned round as it packs them
       case .winograd:

@@ -72,7 +72,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
     try check(bias: bias?.shape, channels: geometry.outChannels)
     let bias = bias?.scalars
-    let candidates = options.algorithm.map { [$0] } ?? Self.candidates(geometry, options.errorBudget)
+    let candidates =
+      options.algorithm.map { [$0] }
+      ?? Self.estimatedCycles(geometry, errorBudget: options.errorBudget).map(\.algorithm)
     var found: (Algorithm, any PlannedConvolution)?
     for algorithm in candidates where found == nil {
       try Self.validate(algorithm, accepts: geometry)

@@ -54,8 +54,15 @@ struct DirectConvolution: PlannedConvolution {
     let vectors = rows.dividedRoundingUp(by: lanes)
     let panels = vectors.dividedRoundingUp(by: shapes.vectors)
     let widths = (0..<panels).map { ((($0 + 1) * vectors) / panels - ($0 * vectors) / panels) * lanes }
+    // At least four pieces a thread, of which each has some whole tiles.
+    let threads = ThreadPool.shared.threadCount
+    let boxCount = threads == 1 ? 1 : (4 * threads).dividedRoundingUp(by: max(1, g.batch * g.groups * panels))
+    let outputs = axes.reduce(1) { $0 * $1.outputs }
     boxes = PaddedBoxes(
-      axes, largest: max(48, Self.sumsBytes / (4 * lanes * vectors)), fill: Float(g.mode.fillValue))
+      axes,
+      largest: min(
+        max(48, Self.sumsBytes / (4 * lanes * vectors)), max(24, outputs.dividedRoundingUp(by: boxCount))),
+      fill: Float(g.mode.fillValue))
     targets = boxes.boxes.map { Self.target($0, sizes, phase, stride) }
     let taps = boxes.tapOffsets.count
     let passes = max(1, (depthChannels * taps + Self.passDepth / 2) / Self.passDepth)

@@ -220,9 +220,8 @@ struct ScatterConvolution: PlannedConvolution {
           let (first, end) = (max(0, -shift), min(across.sources, count - shift))
           if first >= end { continue }
           let target = sums + (phase * phaseCount + first + shift)
-          product.kernels.activate(
-            UnsafePointer(target), adding: samples + (tap * step + first), into: target, count: end - first,
-            function: CONVOLVE_IDENTITY, parameter: 0)
+          product.kernels.add(
+            UnsafePointer(target), samples + (tap * step + first), into: target, count: end - first)
         }
       }
     }
