@@ -30,7 +30,7 @@ struct MachineLimits: Encodable {
     peak = Double(operations * iterations * threads) / peakTime * 1e-9
 
     // Far beyond any cache.
-    let count = 32 << 20
+    let count = 16 << 20
     let (a, b) = (Tensor<Float>(repeating: 1, shape: [count]), Tensor<Float>(repeating: 2, shape: [count]))
     var sum = Tensor<Float>(zeros: [count])
     let bandwidthTime = a.withUnsafeBufferPointer { a in
