@@ -40,7 +40,7 @@ func transformInput(
 ///   - out: entry (i, j) is stored at `out + (6 * i + j) * step`.
 ///   - scratch: room for 36 vectors.
 @inline(never)
-public func winogradInput(
+func winograd4Input(
   _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
   scratch: UnsafeMutablePointer<Float>
 ) {
@@ -89,7 +89,7 @@ func transformOutput(
 ///   - out: four rows of four vectors; tile t writes columns 4t to 4t + 3.
 ///   - scratch: room for 24 vectors.
 @inline(never)
-public func winogradOutput(
+func winograd4Output(
   _ m: UnsafePointer<Float>, step: Int, bias: Float, _ out: UnsafeMutablePointer<Float>, outStride: Int,
   scratch: UnsafeMutablePointer<Float>
 ) {
@@ -146,7 +146,7 @@ func transformWeights(_ w0: Vector, _ w1: Vector, _ w2: Vector) -> (Vector, Vect
 ///   - count: kernels that are stored.
 ///   - scratch: room for 18 vectors.
 @inline(never)
-public func winogradWeights(
+func winograd4Weights(
   _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int, count: Int,
   scratch: UnsafeMutablePointer<Float>
 ) {
@@ -190,5 +190,40 @@ func storeFirst(_ count: Int, _ v: Vector, _ out: UnsafeMutablePointer<Float>) {
   while i < count {
     out[i] = v[i]
     i = i &+ 1
+  }
+}
+
+// Of tiles of 4x4 outputs, or of 2x2.
+
+public func winogradInput(
+  side: Int, _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
+  scratch: UnsafeMutablePointer<Float>
+) {
+  if side == 4 {
+    winograd4Input(rows, rowStride: rowStride, out, step: step, scratch: scratch)
+  } else {
+    winograd2Input(rows, rowStride: rowStride, out, step: step, scratch: scratch)
+  }
+}
+
+public func winogradOutput(
+  side: Int, _ m: UnsafePointer<Float>, step: Int, bias: Float, _ out: UnsafeMutablePointer<Float>,
+  outStride: Int, scratch: UnsafeMutablePointer<Float>
+) {
+  if side == 4 {
+    winograd4Output(m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+  } else {
+    winograd2Output(m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+  }
+}
+
+public func winogradWeights(
+  side: Int, _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int,
+  count: Int, scratch: UnsafeMutablePointer<Float>
+) {
+  if side == 4 {
+    winograd4Weights(w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+  } else {
+    winograd2Weights(w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
   }
 }

@@ -86,7 +86,7 @@ import Testing
       (["bench", "--seconds", "nan"], 64, "at most 60"),
       (["bench", "--input", "4x2x2", "--kernel", "5", "--seconds", "0.001"], 1, "smallest input"),
       (
-        ["bench", "--input", "4x9x9", "--kernel", "5", "--algorithm", "winograd", "--seconds", "0.001"], 1,
+        ["bench", "--input", "4x9x9", "--kernel", "5", "--algorithm", "winograd4", "--seconds", "0.001"], 1,
         "3x3 kernels"
       ),
     ] as [([String], Int32, String)])

@@ -14,14 +14,14 @@ import Testing
     let isDepthwise = algorithm == .depthwise
     let c = Int.random(in: 1...20, using: &g)
     let k = isDepthwise ? c : Int.random(in: 1...40, using: &g)
-    let size = Int.random(in: algorithm == .winograd ? 3...3 : 1...3, using: &g)
+    let size = Int.random(in: algorithm.transforms ? 3...3 : 1...3, using: &g)
     let x = Tensor<Float>.randomNormal(
       shape: [2, c, Int.random(in: 4...23, using: &g), Int.random(in: 4...40, using: &g)], using: &g)
     let w = Tensor<Float>.randomNormal(shape: [k, isDepthwise ? 1 : c, size, size], using: &g)
     let geometry = try ConvolutionGeometry(
       input: x.shape, weight: w.shape,
       .init(
-        stride: [algorithm == .winograd || algorithm == .scatter ? 1 : Int.random(in: 1...2, using: &g)],
+        stride: [algorithm.transforms || algorithm == .scatter ? 1 : Int.random(in: 1...2, using: &g)],
         padding: .symmetric(size / 2),
         groups: isDepthwise ? c : 1))
     return (geometry, x, w, .randomNormal(shape: [k], using: &g))

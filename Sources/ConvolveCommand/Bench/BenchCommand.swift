@@ -8,7 +8,7 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       Measures the machine's peak of multiply-adds and its memory's bandwidth, then
       each layer. Rates count the products of the definition, so that algorithms
-      with fewer products (winograd) can pass the peak.
+      with fewer products (winograd4, winograd2) can pass the peak.
 
       Networks: vgg16, resnet50, alexnet, depthwise, dcgan, others, all.
 
@@ -51,7 +51,7 @@ struct BenchCommand: ParsableCommand {
   var threads: Int?
   @Option(help: "Seconds for each measurement.")
   var seconds = 0.2
-  @Option(help: "An algorithm by force: loops, tiles, direct, scatter, winograd, depthwise.")
+  @Option(help: "An algorithm by force: loops, tiles, direct, scatter, winograd4, winograd2, depthwise.")
   var algorithm: String?
   @Flag(help: "Sums by the definition alone, without transforms.")
   var exact = false

@@ -26,7 +26,8 @@ struct ConvolutionCost {
     case .loops: loops
     case .tiles: tiles
     case .direct: direct
-    case .winograd: winograd
+    case .winograd4: winograd(side: 4)
+    case .winograd2: winograd(side: 2)
     case .depthwise: depthwise
     case .scatter: scatter(depth: Int(inputs), channels: rows, samples: geometry.input)
     }
@@ -91,22 +92,24 @@ struct ConvolutionCost {
     return products + Double(outputs) * inVectors * 3.5 + inputs * vectors(geometry.input.reduce(1, *)) * 3
   }
 
-  private var winograd: Double {
-    let across = (geometry.output[2] + 3) / 4
-    let tiles = ((geometry.output[1] + 3) / 4) * across
-    let inVectors = vectors(tiles)
+  private func winograd(side: Int) -> Double {
+    let down = geometry.output[1].dividedRoundingUp(by: side)
+    let across = geometry.output[2].dividedRoundingUp(by: side)
+    let entries = Double((side + 2) * (side + 2))
+    let inVectors = vectors(down * across)
     let wide = min(shapes.vectors, max(1, Int(inVectors)))
     let tall = Double(shapes.rows[wide - 1])
     let blocks = (inVectors / Double(wide)).rounded(.up)
     let inRows = (Double(rows) / tall).rounded(.up)
-    let products = 36 * blocks * inRows * inputs * step(rows: tall, vectors: Double(wide)) * 1.15
-    // Tiles of one row go through together.
-    let runs = Double((geometry.output[1] + 3) / 4) * vectors(across)
-    // Entering and leaving the tiles of each of the 36 products.
-    let calls = 36 * blocks * (150 + 40 * inRows)
+    let products = entries * blocks * inRows * inputs * step(rows: tall, vectors: Double(wide)) * 1.15
+    // Entering and leaving the tiles of each entry's product.
+    let calls = entries * blocks * (150 + 40 * inRows)
     // Transformed weights are read once for all tiles, from the caches further out.
-    let reading = 36 * inputs * Double(rows) * 4 / 24
-    return max(products, reading) + calls + runs * (inputs * 220 + Double(rows) * 180)
+    let reading = entries * inputs * Double(rows) * 4 / 24
+    // Tiles of one row go through together.
+    let runs = Double(down) * vectors(across)
+    let transforms = side == 4 ? inputs * 220 + Double(rows) * 180 : inputs * 90 + Double(rows) * 70
+    return max(products, reading) + calls + runs * transforms
   }
 }
 
@@ -122,7 +125,9 @@ extension ConvolutionPlan {
       accepted += [.tiles, .direct]
       if ScatterConvolution.accepts(geometry) { accepted.append(.scatter) }
       if DepthwiseConvolution.accepts(geometry) { accepted.append(.depthwise) }
-      if errorBudget == .default, WinogradConvolution.accepts(geometry) { accepted.append(.winograd) }
+      if errorBudget == .default, WinogradConvolution.accepts(geometry) {
+        accepted += [.winograd4, .winograd2]
+      }
     }
     return accepted.map { (algorithm: $0, cycles: cost.cycles($0)) }.sorted { $0.cycles < $1.cycles }
   }

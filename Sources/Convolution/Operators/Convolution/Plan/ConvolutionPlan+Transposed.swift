@@ -27,13 +27,14 @@ extension ConvolutionPlan {
         options.algorithm ?? Self.estimatedCycles(turned, errorBudget: options.errorBudget)[0].algorithm
       switch algorithm {
       case .direct: break  // its one phase reads the kernels turned round as it packs them
-      case .winograd:
-        try Self.validate(.winograd, accepts: turned)
+      case .winograd4, .winograd2:
+        try Self.validate(algorithm, accepts: turned)
         let planned = WinogradConvolution(
-          turned, weight, bias?.scalars, isTurned: true, maxPools: epilogue.maxPools)
+          turned, weight, bias?.scalars, side: algorithm == .winograd4 ? 4 : 2, isTurned: true,
+          maxPools: epilogue.maxPools)
         if planned.workspaceBytes > options.workspaceLimit ?? .max { fallthrough }
         try self.init(
-          geometry, .winograd, planned, from: geometry.outputShape, to: geometry.inputShape, epilogue,
+          geometry, algorithm, planned, from: geometry.outputShape, to: geometry.inputShape, epilogue,
           poolsItself: true)
         return
       default:

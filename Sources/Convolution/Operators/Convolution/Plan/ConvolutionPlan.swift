@@ -17,9 +17,14 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     /// Input by input, added up at the outputs: few output channels, stride 1 or transposed.
     case scatter
     /// 3x3 kernels of stride 1 with a quarter of the products, by transforms: Winograd's F(4x4, 3x3).
-    case winograd
+    case winograd4
+    /// The same with four ninths of the products, and fewer weights: Winograd's F(2x2, 3x3), for small planes.
+    case winograd2
     /// One input channel a group: plane by plane.
     case depthwise
+
+    /// Whether sums are transformed, so that rounding errors are greater than the definition's.
+    public var transforms: Bool { self == .winograd4 || self == .winograd2 }
   }
 
   /// How far results may be from the definition's.
@@ -88,7 +93,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
     try self.init(
       geometry, algorithm, planned, from: geometry.inputShape, to: geometry.outputShape, epilogue,
-      poolsItself: algorithm == .winograd)
+      poolsItself: algorithm.transforms)
   }
 
   init(
@@ -112,8 +117,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     guard g.fitsTables || algorithm == .loops else {
       throw .invalid("planes of 2^31 elements or more: the algorithm loops takes them alone")
     }
-    if algorithm == .winograd, !WinogradConvolution.accepts(g) {
-      throw .invalid("the algorithm winograd takes 3x3 kernels of stride and dilation 1 on planes alone")
+    if algorithm.transforms, !WinogradConvolution.accepts(g) {
+      throw .invalid(
+        "the algorithms winograd4 and winograd2 take 3x3 kernels of stride and dilation 1 on planes alone")
     }
     if algorithm == .scatter, !ScatterConvolution.accepts(g) {
       throw .invalid("the algorithm scatter takes stride 1 and padding with zeros alone")
@@ -129,7 +135,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   ) -> any PlannedConvolution {
     switch algorithm {
     case .loops: PlannedLoops(loops: ConvolutionLoops(g), weight: weight, bias: bias)
-    case .winograd: WinogradConvolution(g, weight, bias, maxPools: epilogue.maxPools)
+    case .winograd4: WinogradConvolution(g, weight, bias, side: 4, maxPools: epilogue.maxPools)
+    case .winograd2: WinogradConvolution(g, weight, bias, side: 2, maxPools: epilogue.maxPools)
     case .direct: DirectConvolution(forward: g, weight, bias)
     case .tiles: TiledConvolution(forward: g, weight, bias)
     case .scatter: ScatterConvolution(forward: g, weight, bias)

@@ -1,13 +1,15 @@
 import Microkernels
 import Tensors
 
-/// A 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): tiles of 6x6 inputs are transformed, multiplied with the
-/// transformed weights (36 matrix products, in register tiles), and transformed back to 4x4 outputs. A block of tiles
-/// goes through all three before the next, so that it stays in the caches.
+/// A 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3) or F(2x2, 3x3): tiles of 6x6 (4x4) inputs are transformed,
+/// multiplied with the transformed weights (36 or 16 matrix products, in register tiles), and transformed back to 4x4
+/// (2x2) outputs. A block of tiles goes through all three before the next, so that it stays in the caches.
 struct WinogradConvolution: PlannedConvolution {
   private let geometry: ConvolutionGeometry
   private let product = TileProduct()
-  /// 36 matrices a group, each in panels of rows as the tiles read them.
+  /// Outputs of a tile along an axis: 4 or 2.
+  private let side: Int
+  /// A matrix for each entry of a tile and group, each in panels of rows as the tiles read them.
   private let weights: Tensor<Float>
   private let bias: [Float]
   private let plane: PaddedPlane
@@ -20,41 +22,37 @@ struct WinogradConvolution: PlannedConvolution {
       && g.padding[0] == Padding.Amount(0, 0)
   }
 
-  /// Whether the products are so many fewer that the transforms are paid for, with vectors filled up on both sides.
-  static func pays(_ g: ConvolutionGeometry, _ shapes: TileShapes) -> Bool {
-    func filled(_ count: Int) -> Int { count.dividedRoundingUp(by: shapes.lanes) * shapes.lanes }
-    let tiles = ((g.output[1] + 3) / 4) * ((g.output[2] + 3) / 4)
-    let (fast, plain) = (36 * filled(tiles), 9 * filled(g.output[1] * g.output[2]))
-    return g.inChannels / g.groups >= 16 && 3 * fast <= 2 * plain
-  }
-
   /// - Parameters:
   ///   - w: `[K, C / groups, 3, 3]`, or `[C, K / groups, 3, 3]` of the convolution that this is the turned one of.
   ///   - isTurned: whether it is.
+  ///   - side: outputs of a tile along an axis, 4 or 2.
   ///   - maxPools: whether the maximum of 2x2 outputs is stored, instead of the outputs.
   /// - Precondition: ``accepts(_:)`` the geometry.
   init(
-    _ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?, isTurned: Bool = false,
+    _ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?, side: Int, isTurned: Bool = false,
     maxPools: Bool = false
   ) {
     geometry = g
+    self.side = side
     pools = maxPools
     self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
     plane = PaddedPlane(
-      g, height: (g.output[1] + 3) / 4 * 4 + 2, width: (g.output[2] + 3) / 4 * 4 + 2)
+      g, height: g.output[1].dividedRoundingUp(by: side) * side + 2,
+      width: g.output[2].dividedRoundingUp(by: side) * side + 2)
+    let entries = (side + 2) * (side + 2)
     let (rows, depth) = (g.outChannels / g.groups, g.inChannels / g.groups)
     let (panelRows, kernels, lanes) = (product.panelRows, product.kernels, product.shapes.lanes)
     let panels = rows.dividedRoundingUp(by: panelRows)
     let matrix = panels * panelRows * depth
     weights = w.withUnsafeBufferPointer { w in
-      Tensor(unsafeUninitializedShape: [g.groups * 36 * matrix]) { out in
+      Tensor(unsafeUninitializedShape: [g.groups * entries * matrix]) { out in
         let (w, out) = (w.baseAddress!, out.baseAddress!)
         ThreadPool.shared.parallelFor(g.groups * panels) { piece in
           let (group, panel) = piece.quotientAndRemainder(dividingBy: panels)
-          let start = out + (group * 36 * matrix + panel * panelRows * depth)
+          let start = out + (group * entries * matrix + panel * panelRows * depth)
           let first = panel * panelRows
           if rows - first < panelRows {
-            for i in 0..<36 { (start + i * matrix).initialize(repeating: 0, count: panelRows * depth) }
+            for i in 0..<entries { (start + i * matrix).initialize(repeating: 0, count: panelRows * depth) }
           }
           Scratch.withFloats(27 * lanes) { scratch in
             for d in 0..<depth {
@@ -67,7 +65,8 @@ struct WinogradConvolution: PlannedConvolution {
                 kernels.transpose(
                   w + from, sourceStride: step, scratch, outStride: lanes, rows: count, columns: 9)
                 kernels.winogradWeights(
-                  scratch, isTurned: isTurned, start + (d * panelRows + row - first), step: matrix,
+                  side: side, scratch, isTurned: isTurned, start + (d * panelRows + row - first),
+                  step: matrix,
                   count: count,
                   scratch: scratch + 9 * lanes)
               }
@@ -80,8 +79,8 @@ struct WinogradConvolution: PlannedConvolution {
 
   var weightBytes: Int { weights.shape.count * MemoryLayout<Float>.stride }
 
-  private var tilesAcross: Int { (geometry.output[2] + 3) / 4 }
-  private var tiles: Int { tilesAcross * ((geometry.output[1] + 3) / 4) }
+  private var tilesAcross: Int { geometry.output[2].dividedRoundingUp(by: side) }
+  private var tiles: Int { tilesAcross * geometry.output[1].dividedRoundingUp(by: side) }
 
   /// Tiles that go through together: the transformed block stays in the second-level cache where it can.
   private var blockTiles: Int {
@@ -95,13 +94,15 @@ struct WinogradConvolution: PlannedConvolution {
     return tiles.dividedRoundingUp(by: lanes) * lanes + lanes
   }
 
-  /// Four rows of outputs of a vector of tiles.
-  private var asideCount: Int { 4 * 4 * product.shapes.lanes }
+  /// The outputs of a vector of tiles.
+  private var asideCount: Int { side * side * product.shapes.lanes }
+
+  private var entries: Int { (side + 2) * (side + 2) }
 
   private var workspaceCount: Int {
     let g = geometry
     let stride = stride(min(tiles, blockTiles))
-    return 36 * stride * (g.inChannels + g.outChannels) / g.groups + 6 * stripStride
+    return entries * stride * (g.inChannels + g.outChannels) / g.groups + (side + 2) * stripStride
       + asideCount + 41 * product.shapes.lanes
       + product.scratchCount
   }
@@ -163,13 +164,13 @@ struct WinogradConvolution: PlannedConvolution {
       tile: range.lowerBound, end: range.upperBound, across: tilesAcross, lanes: product.shapes.lanes)
     let inputPlane = g.input[1] * g.input[2]
     let outputPlane = pools ? g.output[1] / 2 * (g.output[2] / 2) : g.output[1] * g.output[2]
-    let firstWeights = plane % g.groups * 36
+    let firstWeights = plane % g.groups * entries
     let matrix = outputs.dividedRoundingUp(by: product.panelRows) * product.panelRows * depth
     Scratch.withFloats(workspaceCount) { scratch in
       let v = scratch
-      let m = v + 36 * depth * columns
-      let strip = m + 36 * rows.count * columns
-      let aside = strip + 6 * stripStride
+      let m = v + entries * depth * columns
+      let strip = m + entries * rows.count * columns
+      let aside = strip + (side + 2) * stripStride
       let vectors = aside + asideCount
       for c in 0..<depth {
         transformInputs(
@@ -177,7 +178,7 @@ struct WinogradConvolution: PlannedConvolution {
           strip, vectors)
       }
       weights.withUnsafeBufferPointer { weights in
-        for i in 0..<36 {
+        for i in 0..<entries {
           multiply(
             weights.baseAddress! + (firstWeights + i) * matrix, depth: depth, rows, v + i * depth * columns,
             m + i * rows.count * columns, columns, range.count, vectors)
@@ -200,14 +201,14 @@ struct WinogradConvolution: PlannedConvolution {
   ) {
     for (tile, count) in segments {
       let (tileRow, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
-      let columns = 4 * tileColumn..<4 * (tileColumn + count) + 2
-      for r in 0..<6 { plane.copyRow(x, 4 * tileRow + r, columns, to: strip + r * stripStride) }
+      let columns = side * tileColumn..<side * (tileColumn + count) + 2
+      for r in 0..<side + 2 { plane.copyRow(x, side * tileRow + r, columns, to: strip + r * stripStride) }
       product.kernels.winogradInput(
-        strip, rowStride: stripStride, v + (tile - first), step: step, scratch: scratch)
+        side: side, strip, rowStride: stripStride, v + (tile - first), step: step, scratch: scratch)
     }
   }
 
-  /// One of the 36 products.
+  /// One entry's product.
   private func multiply(
     _ panels: UnsafePointer<Float>, depth: Int, _ rows: Range<Int>, _ v: UnsafePointer<Float>,
     _ m: UnsafeMutablePointer<Float>, _ columns: Int, _ tiles: Int, _ scratch: UnsafeMutablePointer<Float>
@@ -242,15 +243,15 @@ struct WinogradConvolution: PlannedConvolution {
     _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     let (height, width) = (geometry.output[1], geometry.output[2])
-    let wide = 4 * product.shapes.lanes
+    let wide = side * product.shapes.lanes
     for (tile, count) in segments {
       let (tileRow, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
-      let (top, left) = (4 * tileRow, 4 * tileColumn)
-      let isWhole = !pools && top + 4 <= height && left + wide <= width && count == product.shapes.lanes
+      let (top, left) = (side * tileRow, side * tileColumn)
+      let isWhole = !pools && top + side <= height && left + wide <= width && count == product.shapes.lanes
       let (out, outStride) = isWhole ? (y + top * width + left, width) : (aside, wide)
       product.kernels.winogradOutput(
-        m + (tile - first), step: step, bias: bias, out, outStride: outStride, scratch: scratch)
-      let (rows, columns) = (min(4, height - top), min(4 * count, width - left))
+        side: side, m + (tile - first), step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+      let (rows, columns) = (min(side, height - top), min(side * count, width - left))
       if pools {
         for r in 0..<rows { finish.apart(aside + r * wide, count: columns) }
         for r in Swift.stride(from: 0, to: rows - 1, by: 2) {

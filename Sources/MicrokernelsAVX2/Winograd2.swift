@@ -1,0 +1,1 @@
+../MicrokernelsBaseline/Winograd2.swift
