@@ -437,6 +437,52 @@ public struct Microkernels: Sendable {
     }
   }
 
+  /// out[r] = sum over i of matrix[r * rowStride + i] * x[i]; whole vectors are read.
+  public func matrixTimesVector(
+    _ matrix: UnsafePointer<Float>, rowStride: Int, rows: Int, _ x: UnsafePointer<Float>, count: Int,
+    _ out: UnsafeMutablePointer<Float>
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.matrixTimesVector(matrix, rowStride: rowStride, rows: rows, x, count: count, out)
+      case .avx2:
+        MicrokernelsAVX2.matrixTimesVector(matrix, rowStride: rowStride, rows: rows, x, count: count, out)
+      case .baseline:
+        MicrokernelsBaseline.matrixTimesVector(matrix, rowStride: rowStride, rows: rows, x, count: count, out)
+    #else
+      default:
+        MicrokernelsBaseline.matrixTimesVector(matrix, rowStride: rowStride, rows: rows, x, count: count, out)
+    #endif
+    }
+  }
+
+  /// The greatest sample of each window over a padded plane; see `ConvolveDepthwise`.
+  public func maximumRows(_ plane: UnsafePointer<ConvolveDepthwise>, kernelHeight: Int, stride: Int) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.maximumRows(plane, kernelHeight: kernelHeight, stride: stride)
+      case .avx2: MicrokernelsAVX2.maximumRows(plane, kernelHeight: kernelHeight, stride: stride)
+      case .baseline: MicrokernelsBaseline.maximumRows(plane, kernelHeight: kernelHeight, stride: stride)
+    #else
+      default: MicrokernelsBaseline.maximumRows(plane, kernelHeight: kernelHeight, stride: stride)
+    #endif
+    }
+  }
+
+  /// The sum of each window over a padded plane, divided by the bias; see `ConvolveDepthwise`.
+  public func averageRows(_ plane: UnsafePointer<ConvolveDepthwise>, kernelHeight: Int, stride: Int) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.averageRows(plane, kernelHeight: kernelHeight, stride: stride)
+      case .avx2: MicrokernelsAVX2.averageRows(plane, kernelHeight: kernelHeight, stride: stride)
+      case .baseline: MicrokernelsBaseline.averageRows(plane, kernelHeight: kernelHeight, stride: stride)
+    #else
+      default: MicrokernelsBaseline.averageRows(plane, kernelHeight: kernelHeight, stride: stride)
+    #endif
+    }
+  }
+
   /// Runs independent multiply-adds and returns the floating-point operations done: the core's yardstick.
   public func multiplyAddPeak(
     iterations: Int, _ values: UnsafeMutablePointer<Float>

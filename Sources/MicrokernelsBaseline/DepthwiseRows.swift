@@ -171,12 +171,12 @@ public func depthwiseWeights(
     }
     y = y &+ 1
   }
-  sums[0] += s0.sum()
-  sums[1] += s1.sum()
-  sums[2] += s2.sum()
+  sums[0] += sumOfLanes(s0)
+  sums[1] += sumOfLanes(s1)
+  sums[2] += sumOfLanes(s2)
   if t.kernelWidth == 5 {
-    sums[3] += s3.sum()
-    sums[4] += s4.sum()
+    sums[3] += sumOfLanes(s3)
+    sums[4] += sumOfLanes(s4)
   }
 }
 

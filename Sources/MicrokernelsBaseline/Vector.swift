@@ -187,3 +187,17 @@ func next(_ a: Vector, _ b: Vector) -> Vector {
     return convolve_next_f32x4(a, b)
   #endif
 }
+
+/// The sum of all lanes, pair by pair. (`sum()` becomes a weak symbol.)
+@inline(__always)
+func sumOfLanes(_ v: Vector) -> Float {
+  var pairs = even(v, v) + odd(v, v)
+  pairs = even(pairs, pairs) + odd(pairs, pairs)
+  #if AVX512
+    pairs = even(pairs, pairs) + odd(pairs, pairs)
+    pairs = even(pairs, pairs) + odd(pairs, pairs)
+  #elseif AVX2
+    pairs = even(pairs, pairs) + odd(pairs, pairs)
+  #endif
+  return pairs[0]
+}

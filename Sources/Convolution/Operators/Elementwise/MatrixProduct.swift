@@ -1,3 +1,4 @@
+import Microkernels
 import Tensors
 
 /// The product of two matrices.
@@ -10,7 +11,8 @@ import Tensors
 ///   - transposeB: whether b is read along its columns.
 /// - Returns: `[M, N]`
 /// - Throws: ``GeometryError`` where the shapes do not fit.
-/// - Complexity: M * N * K multiply-adds, in float32 by register tiles, with a copy of a as workspace.
+/// - Complexity: M * N * K multiply-adds, in float32 by register tiles, with a copy of a as workspace; at most four
+///   rows by a transposed b as a stream of b.
 /// - Source: PyTorch `matmul`; ONNX `Gemm`.
 public func matmul<Scalar: FloatingScalar>(
   _ a: Tensor<Scalar>, _ b: Tensor<Scalar>, transposeA: Bool = false, transposeB: Bool = false
@@ -157,38 +159,94 @@ private func add<Scalar: FloatingScalar>(
   for j in 0..<count { y[j] += weight * x[j &* step] }
 }
 
+/// Products with as few columns, of a matrix whose rows lie side by side, read that matrix once, as a stream.
+private let fewestTiledColumns = 4
+
 private func tiledProduct(
   _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix
 ) -> Tensor<Float> {
+  // [batch, inFeatures] by weights [outFeatures, inFeatures], transposed: the weights' rows are the stream.
+  if left.rows <= fewestTiledColumns, left.columnStep == 1, right.rowStep == 1, right.columns > 0 {
+    return streamedProduct(a, left, b, right)
+  }
   let product = TileProduct()
+  let kernels = product.kernels
   let (wide, depth) = (product.tileColumns, left.columns)
   let panels = a.withUnsafeBufferPointer { a in
-    WeightPanels(rows: left.rows, depth: depth, panelRows: product.panelRows) { row, d in
-      a[row &* left.rowStep &+ d &* left.columnStep]
+    WeightPanels(
+      rows: left.rows, depth: depth,
+      widths: [Int](
+        repeating: product.panelRows, count: left.rows.dividedRoundingUp(by: product.panelRows))
+    ) { first, count, wide, out in
+      guard let a = a.baseAddress else { return }
+      if left.columnStep == 1 {
+        kernels.transpose(
+          a + first * left.rowStep, sourceStride: left.rowStep, out, outStride: wide, rows: count,
+          columns: depth)
+      } else {
+        for d in 0..<depth { (out + d * wide).update(from: a + (first + d * left.columnStep), count: count) }
+      }
     }
   }
   return b.withUnsafeBufferPointer { b in
     Tensor(unsafeUninitializedShape: [left.rows, right.columns]) { y in
       y.initialize(repeating: 0)
-      let y = y.baseAddress!
-      ThreadPool.shared.parallelFor(right.columns.dividedRoundingUp(by: wide)) { block in
+      guard let y = y.baseAddress, let b = b.baseAddress else { return }
+      let blocks = right.columns.dividedRoundingUp(by: wide)
+      // Too few blocks of columns to keep the threads evenly busy are split by rows.
+      let tall = panels.widths.count
+      let threads = ThreadPool.shared.threadCount
+      let chunks = blocks % threads == 0 || blocks >= 8 * threads ? 1 : min(tall, threads)
+      ThreadPool.shared.parallelFor(blocks * chunks) { piece in
+        let (block, chunk) = (piece / chunks, piece % chunks)
         let columns = block * wide..<min(right.columns, (block + 1) * wide)
+        let first = tall * chunk / chunks * product.panelRows
+        let rows = first..<min(left.rows, tall * (chunk + 1) / chunks * product.panelRows)
         Scratch.withFloats(TileProduct.depthBlock * wide + product.scratchCount) { scratch in
           var d = 0
           while d < depth {
             let count = min(TileProduct.depthBlock, depth - d)
-            for k in 0..<count {
-              let from = (d + k) * right.rowStep + columns.lowerBound * right.columnStep
-              for j in 0..<columns.count { scratch[k &* wide &+ j] = b[from &+ j &* right.columnStep] }
+            let from = b + (d * right.rowStep + columns.lowerBound * right.columnStep)
+            if right.columnStep == 1 {
+              for k in 0..<count {
+                (scratch + k * wide).update(from: from + k * right.rowStep, count: columns.count)
+              }
+            } else {
+              kernels.transpose(
+                from, sourceStride: right.columnStep, scratch, outStride: wide, rows: columns.count,
+                columns: count)
             }
             panels.withPanels { panels in
               product.run(
-                panels + d * product.panelRows, panelStep: depth * product.panelRows, rows: left.rows,
-                scratch,
-                bStride: wide, depth: count, to: y + columns.lowerBound, cStride: right.columns,
+                panels + (first * depth + d * product.panelRows), panelStep: depth * product.panelRows,
+                rows: rows.count, scratch, bStride: wide, depth: count,
+                to: y + (first * right.columns + columns.lowerBound), cStride: right.columns,
                 columns: columns.count, .init(), scratch: scratch + TileProduct.depthBlock * wide)
             }
             d += count
+          }
+        }
+      }
+    }
+  }
+}
+
+private func streamedProduct(
+  _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix
+) -> Tensor<Float> {
+  let kernels = Microkernels()
+  return a.withUnsafeBufferPointer { a in
+    b.withUnsafeBufferPointer { b in
+      Tensor(unsafeUninitializedShape: [left.rows, right.columns]) { y in
+        guard let a = a.baseAddress, let b = b.baseAddress, let y = y.baseAddress else { return }
+        // Pieces of some rows, which all samples share while they are in the cache.
+        let some = max(4, (1 << 15) / max(1, left.columns) / 4 * 4)
+        ThreadPool.shared.parallelFor(right.columns.dividedRoundingUp(by: some)) { piece in
+          let rows = piece * some..<min(right.columns, (piece + 1) * some)
+          for n in 0..<left.rows {
+            kernels.matrixTimesVector(
+              b + rows.lowerBound * right.columnStep, rowStride: right.columnStep, rows: rows.count,
+              a + n * left.rowStep, count: left.columns, y + (n * right.columns + rows.lowerBound))
           }
         }
       }

@@ -7,8 +7,7 @@ import Tensors
 struct DepthwiseBlocks: PlannedConvolution {
   let geometry: ConvolutionGeometry
   let kernels = Microkernels()
-  private let weights: [Float]
-  private let bias: [Float]
+  private let operation: Operation
   let bands: [Band]
   /// Padded columns, and padded rows of the tallest band.
   let columns: Int
@@ -17,6 +16,13 @@ struct DepthwiseBlocks: PlannedConvolution {
   private let margins: [(column: Int, sample: Int)]
 
   let runs: [Run]
+
+  /// What is done with each window.
+  private enum Operation: Sendable {
+    case correlation(weights: [Float], bias: [Float])
+    case maximum
+    case average(divisor: Float)
+  }
 
   /// Some output rows, and the ``runs`` of the samples that they read.
   struct Band: Sendable {
@@ -42,9 +48,21 @@ struct DepthwiseBlocks: PlannedConvolution {
 
   /// - Precondition: ``accepts(_:)`` the geometry.
   init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
+    self.init(
+      g, .correlation(weights: w.scalars, bias: bias ?? [Float](repeating: 0, count: g.outChannels)))
+  }
+
+  /// The greatest sample of each window.
+  /// - Precondition: the strides are both 1 or both 2, and nothing is dilated.
+  init(maximum g: ConvolutionGeometry) { self.init(g, .maximum) }
+
+  /// The sum of each window, divided by a number.
+  /// - Precondition: the strides are both 1 or both 2, and nothing is dilated.
+  init(average g: ConvolutionGeometry, divisor: Float) { self.init(g, .average(divisor: divisor)) }
+
+  private init(_ g: ConvolutionGeometry, _ operation: Operation) {
     geometry = g
-    weights = w.scalars
-    self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
+    self.operation = operation
     let stride = g.stride[1]
     let columns = (g.output[2] - 1) * stride + g.kernel[2]
     self.columns = columns
@@ -74,7 +92,10 @@ struct DepthwiseBlocks: PlannedConvolution {
     }
   }
 
-  var weightBytes: Int { weights.count * MemoryLayout<Float>.stride }
+  var weightBytes: Int {
+    guard case .correlation(let weights, _) = operation else { return 0 }
+    return weights.count * MemoryLayout<Float>.stride
+  }
 
   /// Floats of a band, with room for vectors that reach beyond it.
   var bandCount: Int { (bandRows + 1) * columns + 4 * kernels.tileShapes.lanes }
@@ -97,7 +118,6 @@ struct DepthwiseBlocks: PlannedConvolution {
     let g = geometry
     let (height, width) = (g.output[1], g.output[2])
     let inputPlane = g.input[1] * g.input[2]
-    let taps = g.kernel[1] * g.kernel[2]
     let (bandCount, together) = (bandCount, together)
     let isNarrow = asideCount > 0
     let planes = g.batch * g.outChannels
@@ -106,37 +126,51 @@ struct DepthwiseBlocks: PlannedConvolution {
     pool.parallelFor(pieces) { piece in
       Scratch.withFloats(together * bandCount + asideCount) { scratch in
         let aside = scratch + together * bandCount
-        weights.withUnsafeBufferPointer { weights in
-          runs.withUnsafeBufferPointer { runs in
-            let last = planes * (piece + 1) / pieces
-            var first = planes * piece / pieces
-            while first < last {
-              let some = first..<min(last, first + together)
-              for band in bands {
-                for plane in some {
-                  let (n, k) = (plane / g.outChannels, plane % g.outChannels)
-                  let source = x + (n * g.inChannels + k * g.inChannels / g.outChannels) * inputPlane
-                  copy(runs[band.runs], source, to: scratch + (plane - first) * bandCount)
-                }
-                for plane in some {
-                  let k = plane % g.outChannels
-                  let out = y + plane * height * width
-                  var block = ConvolveDepthwise(
-                    input: UnsafePointer(scratch + (plane - first) * bandCount), inputStride: columns,
-                    weights: weights.baseAddress! + k * taps, kernelWidth: g.kernel[2], bias: bias[k],
-                    output: (isNarrow ? aside : out) + band.rows.lowerBound * width, outputStride: width,
-                    rows: band.rows.count, columns: width)
-                  kernels.depthwiseRows(&block, height: g.kernel[1], stride: g.stride[1])
-                  let (start, count) = (band.rows.lowerBound * width, band.rows.count * width)
-                  if isNarrow { (out + start).update(from: aside + start, count: count) }
-                  finish(out + start, count: count)
-                }
+        runs.withUnsafeBufferPointer { runs in
+          let last = planes * (piece + 1) / pieces
+          var first = planes * piece / pieces
+          while first < last {
+            let some = first..<min(last, first + together)
+            for band in bands {
+              for plane in some {
+                let (n, k) = (plane / g.outChannels, plane % g.outChannels)
+                let source = x + (n * g.inChannels + k * g.inChannels / g.outChannels) * inputPlane
+                copy(runs[band.runs], source, to: scratch + (plane - first) * bandCount)
               }
-              first = some.upperBound
+              for plane in some {
+                let out = y + plane * height * width
+                var block = ConvolveDepthwise(
+                  input: UnsafePointer(scratch + (plane - first) * bandCount), inputStride: columns,
+                  weights: UnsafePointer(scratch), kernelWidth: g.kernel[2], bias: 0,
+                  output: (isNarrow ? aside : out) + band.rows.lowerBound * width, outputStride: width,
+                  rows: band.rows.count, columns: width)
+                compute(&block, plane % g.outChannels)
+                let (start, count) = (band.rows.lowerBound * width, band.rows.count * width)
+                if isNarrow { (out + start).update(from: aside + start, count: count) }
+                finish(out + start, count: count)
+              }
             }
+            first = some.upperBound
           }
         }
       }
+    }
+  }
+
+  /// A band of one plane.
+  private func compute(_ block: inout ConvolveDepthwise, _ channel: Int) {
+    let (height, stride) = (geometry.kernel[1], geometry.stride[1])
+    switch operation {
+    case .correlation(let weights, let bias):
+      block.bias = bias[channel]
+      weights.withUnsafeBufferPointer {
+        block.weights = $0.baseAddress! + channel * height * geometry.kernel[2]
+        kernels.depthwiseRows(&block, height: height, stride: stride)
+      }
+    case .maximum: kernels.maximumRows(&block, kernelHeight: height, stride: stride)
+    case .average(let divisor):
+      block.bias = divisor
+      kernels.averageRows(&block, kernelHeight: height, stride: stride)
     }
   }
 

@@ -97,12 +97,16 @@ struct WinogradConvolution: PlannedConvolution {
   /// The outputs of a vector of tiles.
   private var asideCount: Int { side * side * product.shapes.lanes }
 
+  /// Rows whose products are made together.
+  private var chunkRows: Int { product.panelRows }
+
   private var entries: Int { (side + 2) * (side + 2) }
 
   private var workspaceCount: Int {
     let g = geometry
     let stride = stride(min(tiles, blockTiles))
-    return entries * stride * (g.inChannels + g.outChannels) / g.groups + (side + 2) * stripStride
+    return entries * stride * (g.inChannels / g.groups + min(g.outChannels / g.groups, chunkRows))
+      + (side + 2) * stripStride
       + asideCount + 41 * product.shapes.lanes
       + product.scratchCount
   }
@@ -169,7 +173,7 @@ struct WinogradConvolution: PlannedConvolution {
     Scratch.withFloats(workspaceCount) { scratch in
       let v = scratch
       let m = v + entries * depth * columns
-      let strip = m + entries * rows.count * columns
+      let strip = m + entries * min(rows.count, chunkRows) * columns
       let aside = strip + (side + 2) * stripStride
       let vectors = aside + asideCount
       for c in 0..<depth {
@@ -177,18 +181,23 @@ struct WinogradConvolution: PlannedConvolution {
           x + (plane * depth + c) * inputPlane, segments, range.lowerBound, v + c * columns, depth * columns,
           strip, vectors)
       }
-      weights.withUnsafeBufferPointer { weights in
-        for i in 0..<entries {
-          multiply(
-            weights.baseAddress! + (firstWeights + i) * matrix, depth: depth, rows, v + i * depth * columns,
-            m + i * rows.count * columns, columns, range.count, vectors)
+      // Some rows go through the products and back before the next, so that their products stay in the second-level cache.
+      let some = min(rows.count, chunkRows)
+      for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: some) {
+        let part = first..<min(rows.upperBound, first + some)
+        weights.withUnsafeBufferPointer { weights in
+          for i in 0..<entries {
+            multiply(
+              weights.baseAddress! + (firstWeights + i) * matrix, depth: depth, part, v + i * depth * columns,
+              m + i * some * columns, columns, range.count, vectors)
+          }
         }
-      }
-      for (i, row) in rows.enumerated() {
-        transformOutputs(
-          m + i * columns, rows.count * columns, segments, range.lowerBound,
-          bias[plane % g.groups * outputs + row], y + (plane * outputs + row) * outputPlane, aside, vectors,
-          finish)
+        for (i, row) in part.enumerated() {
+          transformOutputs(
+            m + i * columns, some * columns, segments, range.lowerBound,
+            bias[plane % g.groups * outputs + row], y + (plane * outputs + row) * outputPlane, aside, vectors,
+            finish)
+        }
       }
     }
   }
