@@ -10,7 +10,8 @@ struct BenchCommand: ParsableCommand {
       each layer. Rates count the products of the definition, so that algorithms
       with fewer products (winograd4, winograd2) can pass the peak.
 
-      Networks: vgg16, resnet50, alexnet, depthwise, dcgan, others, all.
+      Networks: vgg16, resnet50, alexnet, depthwise, dcgan, others, all. The word
+      operators measures what is not convolution, beside the memory's bandwidth.
 
       Examples:
         convolve bench
@@ -18,6 +19,7 @@ struct BenchCommand: ParsableCommand {
         convolve bench all --only 3x3 --svg roofline.svg
         convolve bench --input 64x56x56 --out-channels 128 --kernel 3 --padding 1 --explain
         convolve bench resnet50 --autotune --json
+        convolve bench operators
 
       With --autotune the fastest algorithm of each layer is measured once, and
       remembered for this processor in ~/.cache/convolve/tuning.tsv (or under
@@ -87,7 +89,11 @@ struct BenchCommand: ParsableCommand {
     }
     if autotune, algorithm != nil { throw ValidationError("--autotune and --algorithm exclude each other") }
     if cache != nil, !autotune { throw ValidationError("--cache needs --autotune") }
-    for network in networks where network != "all" && !benchNetworks.contains(where: { $0.name == network }) {
+    if networks.contains("operators"), networks.count > 1 {
+      throw ValidationError("operators are measured alone, without networks")
+    }
+    for network in networks
+    where !["all", "operators"].contains(network) && !benchNetworks.contains(where: { $0.name == network }) {
       throw ValidationError(
         "\"\(network)\" is not a network; there are \(benchNetworks.map(\.name).joined(separator: ", ")), all"
       )
@@ -110,6 +116,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   private func measure() throws {
+    if networks == ["operators"] { return try measureOperators() }
     let layers = try chosenLayers()
     if list {
       for layer in layers { Terminal.print(try jsonLine(layer)) }
@@ -126,7 +133,13 @@ struct BenchCommand: ParsableCommand {
     settings.measuresGradients = gradients
     settings.explains = explain
     var tuning = try autotune ? loadedTuning() : nil
-    if !json { printHead(limits) }
+    if !json {
+      printHead(
+        limits,
+        "layer, batch \(batch)".padded(to: 34)
+          + "algorithm   ms        GFLOP/s   op/byte   % of roof  % of peak"
+          + (gradients ? "  packing   dx        dw" : ""))
+    }
     let bar = ProgressBar(total: layers.count, unit: "layers")
     var measurements: [LayerMeasurement] = []
     var refused = 0
@@ -151,6 +164,24 @@ struct BenchCommand: ParsableCommand {
       try writeFile(Array(plot.utf8), to: svg, replacing: force)
     }
     if refused > 0 { throw refused == layers.count ? ExitCode.failure : ExitCode(2) }
+  }
+
+  private struct OperatorReport: Encodable {
+    let machine: MachineLimits
+    let operators: [OperatorMeasurement]
+  }
+
+  private func measureOperators() throws {
+    if let threads { ThreadPool.setSharedThreadCount(threads) }
+    let limits = MachineLimits(threads: ThreadPool.shared.threadCount, seconds: max(0.1, seconds))
+    let operators = try OperatorMeasurement.all(limits, seconds: seconds, only: only)
+    if json { return Terminal.print(jsonText(OperatorReport(machine: limits, operators: operators))) }
+    printHead(limits, "operator".padded(to: 34) + "ms        GB/s      % of memory's")
+    for measurement in operators {
+      Terminal.print(
+        measurement.name.padded(to: 34) + column(measurement.milliseconds) + column(measurement.rate)
+          + column(measurement.percentOfBandwidth))
+    }
   }
 
   private func chosenLayers() throws -> [BenchLayer] {
@@ -203,23 +234,20 @@ struct BenchCommand: ParsableCommand {
       + "\"transposed\": \(layer.isTransposed), \"gflop\": \(try layer.gigaflops())}"
   }
 
-  private func printHead(_ limits: MachineLimits) {
+  private func printHead(_ limits: MachineLimits, _ columns: String) {
     Terminal.print(
       "\(limits.processor)\npeak \(plain(limits.peak.rounded())) GFLOP/s, memory "
         + "\(plain((limits.bandwidth * 10).rounded() / 10)) GB/s, ridge at "
-        + "\(plain((limits.peak / limits.bandwidth * 10).rounded() / 10)) operations a byte; batch \(batch)\n"
-    )
-    var head = "layer".padded(to: 34) + "algorithm   ms        GFLOP/s   op/byte   % of roof  % of peak"
-    if gradients { head += "  packing   dx        dw" }
-    Terminal.print(head)
+        + "\(plain((limits.peak / limits.bandwidth * 10).rounded() / 10)) operations a byte\n\n\(columns)")
+  }
+
+  private func column(_ value: Double?, _ width: Int = 10) -> String {
+    guard let value else { return "".padded(to: width) }
+    let digits = value < 1 ? 1000.0 : 10
+    return plain((value * digits).rounded() / digits).padded(to: width)
   }
 
   private func printLine(_ m: LayerMeasurement) {
-    func column(_ value: Double?, _ width: Int = 10) -> String {
-      guard let value else { return "".padded(to: width) }
-      let digits = value < 1 ? 1000.0 : 10
-      return plain((value * digits).rounded() / digits).padded(to: width)
-    }
     var text = m.layer.padded(to: 34) + m.algorithm.padded(to: 12) + column(m.milliseconds) + column(m.rate)
     text += column(m.intensity) + column(m.percentOfRoof, 11) + column(m.percentOfPeak, 11)
     if gradients { text += column(m.packing) + column(m.inputGradient) + column(m.weightGradient) }
