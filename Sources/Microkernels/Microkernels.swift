@@ -483,6 +483,19 @@ public struct Microkernels: Sendable {
     }
   }
 
+  /// y[i] = e^(x[i] - max) / sum over j of e^(x[j] - max). Exactly `count` elements are written; whole vectors are read.
+  public func softmaxRow(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, count: Int) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.softmaxRow(x, y, count: count)
+      case .avx2: MicrokernelsAVX2.softmaxRow(x, y, count: count)
+      case .baseline: MicrokernelsBaseline.softmaxRow(x, y, count: count)
+    #else
+      default: MicrokernelsBaseline.softmaxRow(x, y, count: count)
+    #endif
+    }
+  }
+
   /// Runs independent multiply-adds and returns the floating-point operations done: the core's yardstick.
   public func multiplyAddPeak(
     iterations: Int, _ values: UnsafeMutablePointer<Float>

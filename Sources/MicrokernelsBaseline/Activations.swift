@@ -186,3 +186,43 @@ func maximumOfPairs(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Vec
 func greater(_ a: Vector, _ b: Vector) -> Vector {
   maximum(a, b).replacing(with: a, where: a .!= a)
 }
+
+/// y[i] = e^(x[i] - max) / sum over j of e^(x[j] - max). Exactly `count` elements are written; whole vectors are read.
+@inline(never)
+public func softmaxRow(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, count: Int) {
+  let (zero, lowest) = (Vector(repeating: 0), Vector(repeating: -.infinity))
+  var greatest = lowest
+  var i = 0
+  while i < count {
+    let isInside = laneNumbers .< Float(count &- i)
+    greatest = greater(greatest, lowest.replacing(with: load(x + i), where: isInside))
+    i = i &+ lanes
+  }
+  var most = greatest[0]
+  var lane = 1
+  while lane < lanes {
+    if greatest[lane] > most || greatest[lane] != greatest[lane] { most = greatest[lane] }
+    lane = lane &+ 1
+  }
+  var sums = zero
+  i = 0
+  while i < count {
+    let distance = load(x + i) - Vector(repeating: most)
+    // What is far below is nothing, as for x = -infinity.
+    var power = exponential(distance).replacing(with: zero, where: distance .< Vector(repeating: -87.33))
+    if i &+ lanes <= count {
+      store(power, y + i)
+    } else {
+      power = zero.replacing(with: power, where: laneNumbers .< Float(count &- i))
+      storeFirst(count &- i, power, y + i)
+    }
+    sums += power
+    i = i &+ lanes
+  }
+  let scale = Vector(repeating: 1 / sumOfLanes(sums))
+  i = 0
+  while i < count {
+    storeFirst(count &- i, load(y + i) * scale, y + i)
+    i = i &+ lanes
+  }
+}

@@ -1,3 +1,4 @@
+import CIntrinsics
 import Microkernels
 import Tensors
 
@@ -11,8 +12,8 @@ import Tensors
 ///   - transposeB: whether b is read along its columns.
 /// - Returns: `[M, N]`
 /// - Throws: ``GeometryError`` where the shapes do not fit.
-/// - Complexity: M * N * K multiply-adds, in float32 by register tiles, with a copy of a as workspace; at most four
-///   rows by a transposed b as a stream of b.
+/// - Complexity: M * N * K multiply-adds, in float32 by register tiles, with a copy of a as workspace; a transposed b
+///   is read as it lies.
 /// - Source: PyTorch `matmul`; ONNX `Gemm`.
 public func matmul<Scalar: FloatingScalar>(
   _ a: Tensor<Scalar>, _ b: Tensor<Scalar>, transposeA: Bool = false, transposeB: Bool = false
@@ -159,15 +160,15 @@ private func add<Scalar: FloatingScalar>(
   for j in 0..<count { y[j] += weight * x[j &* step] }
 }
 
-/// Products with as few columns, of a matrix whose rows lie side by side, read that matrix once, as a stream.
-private let fewestTiledColumns = 4
+/// Below as many samples, a fully connected layer's weights are a stream that is multiplied sample by sample.
+private let fewestTiledRows = 5
 
 private func tiledProduct(
   _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix
 ) -> Tensor<Float> {
   // [batch, inFeatures] by weights [outFeatures, inFeatures], transposed: the weights' rows are the stream.
-  if left.rows <= fewestTiledColumns, left.columnStep == 1, right.rowStep == 1, right.columns > 0 {
-    return streamedProduct(a, left, b, right)
+  if left.columnStep == 1, right.rowStep == 1, left.rows > 0, right.columns > 0, left.columns > 0 {
+    return left.rows < fewestTiledRows ? streamedProduct(a, left, b, right) : batchProduct(a, left, b, right)
   }
   let product = TileProduct()
   let kernels = product.kernels
@@ -247,6 +248,74 @@ private func streamedProduct(
             kernels.matrixTimesVector(
               b + rows.lowerBound * right.columnStep, rowStride: right.columnStep, rows: rows.count,
               a + n * left.rowStep, count: left.columns, y + (n * right.columns + rows.lowerBound))
+          }
+        }
+      }
+    }
+  }
+}
+
+/// The tile of direct convolution, with weights in the place of samples: eight rows of weights are read side by side as
+/// streams, and vectors go along the batch, so that the weights need not be copied together.
+private func batchProduct(
+  _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix
+) -> Tensor<Float> {
+  let kernels = Microkernels()
+  let shapes = kernels.tileShapes
+  let (batch, depth, outputs) = (left.rows, left.columns, right.columns)
+  let panels = batch.dividedRoundingUp(by: shapes.lanes).dividedRoundingUp(by: shapes.vectors)
+  let wide = batch.dividedRoundingUp(by: panels).dividedRoundingUp(by: shapes.lanes) * shapes.lanes
+  let tall = shapes.directRows[wide / shapes.lanes - 1]
+  let passDepth = min(depth, 512)
+  // Samples last.
+  let samples = a.withUnsafeBufferPointer { a in
+    Tensor<Float>(unsafeUninitializedShape: [panels, depth, wide]) { out in
+      let (a, out) = (a.baseAddress!, out.baseAddress!)
+      ThreadPool.shared.parallelFor(panels) { panel in
+        let first = panel * wide
+        let count = max(0, min(wide, batch - first))
+        let start = out + panel * depth * wide
+        if count < wide { start.initialize(repeating: 0, count: depth * wide) }
+        kernels.transpose(
+          a + first * left.rowStep, sourceStride: left.rowStep, start, outStride: wide, rows: count,
+          columns: depth)
+      }
+    }
+  }
+  let depthOffsets = (0..<passDepth).map { Int32($0) }
+  return b.withUnsafeBufferPointer { b in
+    samples.withUnsafeBufferPointer { samples in
+      Tensor(unsafeUninitializedShape: [batch, outputs]) { y in
+        let (b, samples, y) = (b.baseAddress!, samples.baseAddress!, y.baseAddress!)
+        let some = 4 * tall
+        ThreadPool.shared.parallelFor(outputs.dividedRoundingUp(by: some)) { piece in
+          let rows = piece * some..<min(outputs, (piece + 1) * some)
+          Scratch.withFloats((some + tall) * wide) { sums in
+            for panel in 0..<panels {
+              sums.update(repeating: 0, count: (some + tall) * wide)
+              for d in stride(from: 0, to: depth, by: passDepth) {
+                for row in stride(from: rows.lowerBound, to: rows.upperBound, by: tall) {
+                  withUnsafeTemporaryAllocation(of: Int32.self, capacity: tall) { offsets in
+                    for i in 0..<tall {
+                      offsets[i] = Int32((min(row + i, outputs - 1) - row) * right.columnStep)
+                    }
+                    let c = sums + (row - rows.lowerBound) * wide
+                    depthOffsets.withUnsafeBufferPointer { depthOffsets in
+                      var tile = ConvolveDirectTile(
+                        input: b + (row * right.columnStep + d), outputOffsets: offsets.baseAddress!,
+                        depthOffsets: depthOffsets.baseAddress!, depth: min(passDepth, depth - d),
+                        weights: samples + (panel * depth + d) * wide, weightStride: wide, c: c,
+                        cStride: wide,
+                        start: UnsafePointer(c), startRowStep: wide)
+                      kernels.directTile(&tile, rows: tall, vectors: wide / shapes.lanes)
+                    }
+                  }
+                }
+              }
+              kernels.transpose(
+                sums, sourceStride: wide, y + (panel * wide * outputs + rows.lowerBound), outStride: outputs,
+                rows: rows.count, columns: max(0, min(wide, batch - panel * wide)))
+            }
           }
         }
       }

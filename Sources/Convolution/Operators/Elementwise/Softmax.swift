@@ -1,9 +1,11 @@
+import Microkernels
 import RealModule
 import Tensors
 
 /// The exponentials of elements, divided by their sum along one axis.
 ///
-/// y[i] = e^(x[i] - max) / sum over j of e^(x[j] - max), summed in float64
+/// y[i] = e^(x[i] - max) / sum over j of e^(x[j] - max), summed in float64, or in a
+/// vector of float32 along the last axis
 /// - Parameters:
 ///   - input: of any shape.
 ///   - axis: along which the results sum to 1.
@@ -12,12 +14,35 @@ import Tensors
 public func softmax<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, axis: Int
 ) throws(GeometryError) -> Tensor<Scalar> {
-  try mapRows(input, input, axis: axis) { x, _ in
+  if axis == input.shape.rank - 1, input.shape.count > 0, let x = input as? Tensor<Float>,
+    let y = softmaxRows(x) as? Tensor<Scalar>
+  {
+    return y
+  }
+  return try mapRows(input, input, axis: axis) { x, _ in
     let greatest = x.max() ?? 0
     let exponentials = x.map { Double.exp($0 - greatest) }
     let sum = exponentials.reduce(0, +)
     return exponentials.map { $0 / sum }
   }
+}
+
+/// ``softmax(_:axis:)`` along the last axis.
+private func softmaxRows(_ x: Tensor<Float>) -> Tensor<Float> {
+  let kernels = Microkernels()
+  let count = x.shape[x.shape.rank - 1]
+  let rows = x.shape.count / count
+  let some = max(1, (1 << 14) / count)
+  return x.withUnsafeBufferPointer { x in
+    Tensor(unsafeUninitializedShape: [rows, count]) { y in
+      let (x, y) = (x.baseAddress!, y.baseAddress!)
+      ThreadPool.shared.parallelFor(rows.dividedRoundingUp(by: some)) { piece in
+        for row in piece * some..<min(rows, (piece + 1) * some) {
+          kernels.softmaxRow(x + row * count, y + row * count, count: count)
+        }
+      }
+    }
+  }.reshaped(x.shape)
 }
 
 /// The gradient of ``softmax(_:axis:)`` with respect to its input: y * (u - sum of u * y).
