@@ -206,7 +206,12 @@ public struct Microkernels: Sendable {
   }
 
   /// The shapes of ``multiplyTile(_:rows:vectors:)``.
-  public var tileShapes: TileShapes {
+  public var tileShapes: TileShapes { Self.tileShapes[instructionSet]! }
+
+  private static let tileShapes = Dictionary(
+    uniqueKeysWithValues: InstructionSet.available.map { ($0, shapes($0)) })
+
+  private static func shapes(_ instructionSet: InstructionSet) -> TileShapes {
     switch instructionSet {
     #if arch(x86_64)
       case .avx512:

@@ -175,17 +175,17 @@ struct ScatterConvolution: PlannedConvolution {
             scratch: scratch)
         }
       }
-      var region = axes.map { 0..<$0.outputs }
-      region[bandAxis] = band
+      func outputs(_ axis: Int) -> Range<Int> { axis == bandAxis ? band : 0..<axes[axis].outputs }
+      let across = outputs(2)
       for channel in 0..<channels {
-        for z in region[0] {
-          for row in region[1] {
-            let start = (z * axes[1].outputs + row) * axes[2].outputs + region[2].lowerBound
+        for z in outputs(0) {
+          for row in outputs(1) {
+            let start = (z * axes[1].outputs + row) * axes[2].outputs + across.lowerBound
             let out = y + (channel * outputPlane + start)
             add(
-              products + channel * taps * step - samples.lowerBound, step, z, row, region[2],
+              products + channel * taps * step - samples.lowerBound, step, z, row, across,
               bias: self.bias[bias + channel], to: out, zeros + lanes)
-            finish(out, count: region[2].count)
+            finish(out, count: across.count)
           }
         }
       }
