@@ -105,4 +105,24 @@ import Testing
     #expect(y[2].isNaN == reference[2].isNaN)
     if !y[2].isNaN { #expect(abs(Double(y[2]) - reference[2]) < 1e-35 || Double(y[2]) == reference[2]) }
   }
+
+  /// In float64, so that only the order of the operations differs.
+  @Test func foldedBatchNormIsBatchNorm() throws {
+    var g = SeededGenerator(seed: 14)
+    func normal(_ shape: Shape) -> Tensor<Double> { .randomNormal(shape: shape, using: &g) }
+    for groups in [1, 3] {
+      let (x, w) = (normal([2, 6, 7, 9]), normal([12, 6 / groups, 3, 3]))
+      let statistics = RunningStatistics(mean: normal([12]), variance: Activation.softplus(normal([12])))
+      let (bias, scale, shift) = (normal([12]), normal([12]), normal([12]))
+      let options = ConvolutionGeometry.Options(groups: groups)
+      let expected = try batchNorm(
+        conv(x, weight: w, bias: bias, options), running: statistics, weight: scale, bias: shift,
+        epsilon: 1e-3)
+      let folded = try statistics.folded(
+        intoWeight: w, bias: bias, scale: scale, shift: shift, epsilon: 1e-3)
+      let y = try conv(x, weight: folded.weight, bias: folded.bias, options)
+      #expect(zip(y.scalars, expected.scalars).allSatisfy { abs($0 - $1) < 1e-11 })
+      #expect(throws: GeometryError.self) { try statistics.folded(intoWeight: normal([11, 2, 3, 3])) }
+    }
+  }
 }

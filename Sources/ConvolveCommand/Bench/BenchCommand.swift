@@ -55,8 +55,9 @@ struct BenchCommand: ParsableCommand {
   var seconds = 0.2
   @Option(help: "An algorithm by force: loops, tiles, direct, scatter, winograd4, winograd2, depthwise.")
   var algorithm: String?
-  @Flag(help: "Sums by the definition alone, without transforms.")
-  var exact = false
+  @Option(
+    help: "The error allowed, in units of direct summation's own: 1 allows no transforms, 2 some, 5 all.")
+  var errorBudget = 5.0
   @Flag(help: "Also forward with the weights packed anew, and both gradients, as in training.")
   var gradients = false
   @Flag(help: "Also the plan: memory, and what each algorithm is reckoned to cost.")
@@ -86,6 +87,9 @@ struct BenchCommand: ParsableCommand {
       throw ValidationError(
         "--algorithm \(algorithm): there are "
           + ConvolutionPlan.Algorithm.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    if !(errorBudget >= 1) {
+      throw ValidationError("--error-budget \(plain(errorBudget)): direct summation itself needs 1")
     }
     if autotune, algorithm != nil { throw ValidationError("--autotune and --algorithm exclude each other") }
     if cache != nil, !autotune { throw ValidationError("--cache needs --autotune") }
@@ -128,7 +132,7 @@ struct BenchCommand: ParsableCommand {
     var settings = LayerMeasurement.Settings()
     settings.batch = batch
     settings.seconds = seconds
-    settings.errorBudget = exact ? .exact : .default
+    settings.errorBudget = .init(timesDirect: errorBudget)
     settings.algorithm = algorithm.flatMap(ConvolutionPlan.Algorithm.init)
     settings.measuresGradients = gradients
     settings.explains = explain

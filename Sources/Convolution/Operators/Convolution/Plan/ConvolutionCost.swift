@@ -125,10 +125,9 @@ extension ConvolutionPlan {
       accepted += [.tiles, .direct]
       if ScatterConvolution.accepts(geometry) { accepted.append(.scatter) }
       if DepthwiseConvolution.accepts(geometry) { accepted.append(.depthwise) }
-      if errorBudget == .default, WinogradConvolution.accepts(geometry) {
-        accepted += [.winograd4, .winograd2]
-      }
+      if WinogradConvolution.accepts(geometry) { accepted += [.winograd4, .winograd2] }
     }
-    return accepted.map { (algorithm: $0, cycles: cost.cycles($0)) }.sorted { $0.cycles < $1.cycles }
+    return accepted.filter { $0.errorBudget <= errorBudget }.map { (algorithm: $0, cycles: cost.cycles($0)) }
+      .sorted { $0.cycles < $1.cycles }
   }
 }

@@ -101,7 +101,7 @@ public struct ConvolutionTuning: Sendable, Equatable {
     func list(_ values: [Int]) -> String { values.map(String.init).joined(separator: "x") }
     let padding = g.padding.map { "\($0.begin):\($0.end)" }.joined(separator: "x")
     return "\(g.batch)x\(g.inChannels)x\(list(g.input)) -> \(g.outChannels) kernel \(list(g.kernel)) "
-      + "stride \(list(g.stride)) padding \(padding) \(g.mode) dilation \(list(g.dilation)) groups \(g.groups) \(budget)"
+      + "stride \(list(g.stride)) padding \(padding) \(g.mode) dilation \(list(g.dilation)) groups \(g.groups) budget \(budget.timesDirect)"
   }
 
   /// This processor's name, the instruction set in use and the threads of the shared pool.

@@ -1,6 +1,6 @@
 /// What a planned convolution does to its outputs before they leave the caches.
 ///
-/// A batch norm of inference is folded into the weights instead: ``BatchNorm/folded(into:bias:)``.
+/// A batch norm of inference is folded into the weights instead: ``RunningStatistics/folded(intoWeight:bias:scale:shift:epsilon:)``.
 public struct Epilogue: Sendable, Hashable {
   /// Applied after the bias, and after the residual where one is given.
   public var activation: Activation?
