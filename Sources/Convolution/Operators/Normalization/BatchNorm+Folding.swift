@@ -13,8 +13,6 @@ extension RunningStatistics {
   ///   - epsilon: the normalisation's.
   /// - Throws: ``GeometryError`` where the shapes do not fit.
   /// - Source: PyTorch `torch.nn.utils.fusion.fuse_conv_bn_weights`.
-  @specialized(where Scalar == Float)
-  @specialized(where Scalar == Double)
   public func folded(
     intoWeight weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, scale: Tensor<Scalar>? = nil,
     shift: Tensor<Scalar>? = nil, epsilon: Double = 1e-5
@@ -24,7 +22,9 @@ extension RunningStatistics {
     }
     let channels = weight.shape[0]
     let statistics = try statistics(channels: channels)
-    for values in [bias, scale, shift] { try check(bias: values?.shape, channels: channels) }
+    try check(bias: bias?.shape, channels: channels)
+    try check(bias: scale?.shape, channels: channels)
+    try check(bias: shift?.shape, channels: channels)
     let (bias, scale, shift) = (bias?.scalars, scale?.scalars, shift?.scalars)
     let factors = (0..<channels).map { k in
       Double(scale?[k] ?? 1) / (statistics[k].variance + epsilon).squareRoot()
