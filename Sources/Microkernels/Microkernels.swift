@@ -323,48 +323,49 @@ public struct Microkernels: Sendable {
 
   /// The 36 transformed inputs of one vector of Winograd tiles; see `Winograd.swift` of the ISA targets.
   public func winogradInput(
-    side: Int, _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
+    side: Int, kernel: Int, _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>,
+    step: Int,
     scratch: UnsafeMutablePointer<Float>
   ) {
     switch instructionSet {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradInput(
-          side: side, rows, rowStride: rowStride, out, step: step, scratch: scratch)
+          side: side, kernel: kernel, rows, rowStride: rowStride, out, step: step, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradInput(
-          side: side, rows, rowStride: rowStride, out, step: step, scratch: scratch)
+          side: side, kernel: kernel, rows, rowStride: rowStride, out, step: step, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradInput(
-          side: side, rows, rowStride: rowStride, out, step: step, scratch: scratch)
+          side: side, kernel: kernel, rows, rowStride: rowStride, out, step: step, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradInput(
-          side: side, rows, rowStride: rowStride, out, step: step, scratch: scratch)
+          side: side, kernel: kernel, rows, rowStride: rowStride, out, step: step, scratch: scratch)
     #endif
     }
   }
 
   /// The 4x4 outputs of one vector of Winograd tiles.
   public func winogradOutput(
-    side: Int, _ m: UnsafePointer<Float>, step: Int, bias: Float,
+    side: Int, kernel: Int, _ m: UnsafePointer<Float>, step: Int, bias: Float,
     _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
   ) {
     switch instructionSet {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradOutput(
-          side: side, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: side, kernel: kernel, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradOutput(
-          side: side, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: side, kernel: kernel, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradOutput(
-          side: side, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: side, kernel: kernel, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradOutput(
-          side: side, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: side, kernel: kernel, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
     #endif
     }
   }
@@ -417,9 +418,10 @@ public struct Microkernels: Sendable {
     }
   }
 
-  /// The transformed weights of one vector of 3x3 kernels, for Winograd's F(4x4, 3x3) or F(2x2, 3x3).
+  /// The transformed weights of one vector of 3x3 kernels, for Winograd's F(4x4, 3x3), F(2x2, 3x3) or F(2x2, 5x5).
   public func winogradWeights(
-    side: Int, _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int,
+    side: Int, kernel: Int, _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>,
+    step: Int,
     count: Int,
     scratch: UnsafeMutablePointer<Float>
   ) {
@@ -427,17 +429,17 @@ public struct Microkernels: Sendable {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradWeights(
-          side: side, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+          side: side, kernel: kernel, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradWeights(
-          side: side, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+          side: side, kernel: kernel, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradWeights(
-          side: side, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+          side: side, kernel: kernel, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradWeights(
-          side: side, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+          side: side, kernel: kernel, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
     #endif
     }
   }

@@ -193,13 +193,16 @@ func storeFirst(_ count: Int, _ v: Vector, _ out: UnsafeMutablePointer<Float>) {
   }
 }
 
-// Of tiles of 4x4 outputs, or of 2x2.
+// By the outputs of a tile and the kernel's size along an axis: 4 and 3, 2 and 3, or 2 and 5.
 
 public func winogradInput(
-  side: Int, _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
+  side: Int, kernel: Int, _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>,
+  step: Int,
   scratch: UnsafeMutablePointer<Float>
 ) {
-  if side == 4 {
+  if kernel == 5 {
+    winograd5Input(rows, rowStride: rowStride, out, step: step, scratch: scratch)
+  } else if side == 4 {
     winograd4Input(rows, rowStride: rowStride, out, step: step, scratch: scratch)
   } else {
     winograd2Input(rows, rowStride: rowStride, out, step: step, scratch: scratch)
@@ -207,10 +210,13 @@ public func winogradInput(
 }
 
 public func winogradOutput(
-  side: Int, _ m: UnsafePointer<Float>, step: Int, bias: Float, _ out: UnsafeMutablePointer<Float>,
+  side: Int, kernel: Int, _ m: UnsafePointer<Float>, step: Int, bias: Float,
+  _ out: UnsafeMutablePointer<Float>,
   outStride: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  if side == 4 {
+  if kernel == 5 {
+    winograd5Output(m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+  } else if side == 4 {
     winograd4Output(m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
   } else {
     winograd2Output(m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
@@ -218,10 +224,13 @@ public func winogradOutput(
 }
 
 public func winogradWeights(
-  side: Int, _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int,
+  side: Int, kernel: Int, _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>,
+  step: Int,
   count: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  if side == 4 {
+  if kernel == 5 {
+    winograd5Weights(w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+  } else if side == 4 {
     winograd4Weights(w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
   } else {
     winograd2Weights(w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)

@@ -14,7 +14,7 @@ import Testing
     let isDepthwise = algorithm == .depthwise
     let c = Int.random(in: 1...20, using: &g)
     let k = isDepthwise ? c : Int.random(in: 1...40, using: &g)
-    let size = Int.random(in: algorithm.transforms ? 3...3 : 1...3, using: &g)
+    let size = algorithm == .winograd5 ? 5 : algorithm.transforms ? 3 : Int.random(in: 1...3, using: &g)
     let x = Tensor<Float>.randomNormal(
       shape: [2, c, Int.random(in: 4...23, using: &g), Int.random(in: 4...40, using: &g)], using: &g)
     let w = Tensor<Float>.randomNormal(shape: [k, isDepthwise ? 1 : c, size, size], using: &g)

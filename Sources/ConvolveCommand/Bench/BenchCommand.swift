@@ -8,7 +8,7 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       Measures the machine's peak of multiply-adds and its memory's bandwidth, then
       each layer. Rates count the products of the definition, so that algorithms
-      with fewer products (winograd4, winograd2) can pass the peak.
+      with fewer products (winograd4 and so on) can pass the peak.
 
       Networks: vgg16, resnet50, alexnet, depthwise, dcgan, others, all. The word
       operators measures what is not convolution, beside the memory's bandwidth.
@@ -53,7 +53,8 @@ struct BenchCommand: ParsableCommand {
   var threads: Int?
   @Option(help: "Seconds for each measurement.")
   var seconds = 0.2
-  @Option(help: "An algorithm by force: loops, tiles, direct, scatter, winograd4, winograd2, depthwise.")
+  @Option(
+    help: "An algorithm by force: loops, tiles, direct, scatter, winograd4, winograd2, winograd5, depthwise.")
   var algorithm: String?
   @Option(
     help: "The error allowed, in units of direct summation's own: 1 allows no transforms, 2 some, 5 all.")

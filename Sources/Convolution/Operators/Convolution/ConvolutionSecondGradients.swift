@@ -42,7 +42,7 @@ public func convSecondGradients<Scalar: FloatingScalar>(
   return ConvSecondGradients(upstream: du, input: dx, weight: dw)
 }
 
-/// The gradients of ``convTransposeGradients(upstream:input:weight:_:outputPadding:)`` with respect to upstream,
+/// The gradients of ``convTransposeGradients(upstream:input:weight:_:outputPadding:errorBudget:)`` with respect to upstream,
 /// input and weight.
 /// - Parameters:
 ///   - inputGradient: dL/d(dx), of the input's shape.

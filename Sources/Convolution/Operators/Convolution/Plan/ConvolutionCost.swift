@@ -26,8 +26,9 @@ struct ConvolutionCost {
     case .loops: loops
     case .tiles: tiles
     case .direct: direct
-    case .winograd4: winograd(side: 4)
-    case .winograd2: winograd(side: 2)
+    case .winograd4: winograd(side: 4, kernel: 3)
+    case .winograd2: winograd(side: 2, kernel: 3)
+    case .winograd5: winograd(side: 2, kernel: 5)
     case .depthwise: depthwise
     case .scatter: scatter(depth: Int(inputs), channels: rows, samples: geometry.input)
     }
@@ -92,10 +93,10 @@ struct ConvolutionCost {
     return products + Double(outputs) * inVectors * 3.5 + inputs * vectors(geometry.input.reduce(1, *)) * 3
   }
 
-  private func winograd(side: Int) -> Double {
+  private func winograd(side: Int, kernel: Int) -> Double {
     let down = geometry.output[1].dividedRoundingUp(by: side)
     let across = geometry.output[2].dividedRoundingUp(by: side)
-    let entries = Double((side + 2) * (side + 2))
+    let entries = Double((side + kernel - 1) * (side + kernel - 1))
     let inVectors = vectors(down * across)
     let wide = min(shapes.vectors, max(1, Int(inVectors)))
     let tall = Double(shapes.rows[wide - 1])
@@ -108,7 +109,7 @@ struct ConvolutionCost {
     let reading = entries * inputs * Double(rows) * 4 / 12
     // Tiles of one row go through together.
     let runs = Double(down) * vectors(across)
-    let transforms = side == 4 ? inputs * 220 + Double(rows) * 180 : inputs * 90 + Double(rows) * 70
+    let transforms = entries * (inputs * 6 + Double(rows) * 5)
     return products + reading + calls + runs * transforms
   }
 }
@@ -125,7 +126,13 @@ extension ConvolutionPlan {
       accepted += [.tiles, .direct]
       if ScatterConvolution.accepts(geometry) { accepted.append(.scatter) }
       if DepthwiseConvolution.accepts(geometry) { accepted.append(.depthwise) }
-      if WinogradConvolution.accepts(geometry) { accepted += [.winograd4, .winograd2] }
+      for algorithm in Algorithm.allCases {
+        if let (side, kernel) = algorithm.winograd,
+          WinogradConvolution.accepts(geometry, side: side, kernel: kernel)
+        {
+          accepted.append(algorithm)
+        }
+      }
     }
     return accepted.filter { $0.errorBudget <= errorBudget }.map { (algorithm: $0, cycles: cost.cycles($0)) }
       .sorted { $0.cycles < $1.cycles }

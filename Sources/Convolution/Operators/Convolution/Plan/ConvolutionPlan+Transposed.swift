@@ -27,10 +27,10 @@ extension ConvolutionPlan {
         options.algorithm ?? Self.estimatedCycles(turned, errorBudget: options.errorBudget)[0].algorithm
       switch algorithm {
       case .direct: break  // its one phase reads the kernels turned round as it packs them
-      case .winograd4, .winograd2:
+      case .winograd4, .winograd2, .winograd5:
         try Self.validate(algorithm, accepts: turned)
         let planned = WinogradConvolution(
-          turned, weight, bias?.scalars, side: algorithm == .winograd4 ? 4 : 2, isTurned: true,
+          turned, weight, bias?.scalars, side: algorithm.winograd!.side, isTurned: true,
           maxPools: epilogue.maxPools)
         if planned.workspaceBytes > options.workspaceLimit ?? .max { fallthrough }
         try self.init(

@@ -20,17 +20,30 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case winograd4
     /// The same with four ninths of the products, and fewer weights: Winograd's F(2x2, 3x3), for small planes.
     case winograd2
+    /// 5x5 kernels of stride 1 with 36 hundredths of the products: Winograd's F(2x2, 5x5).
+    case winograd5
     /// One input channel a group: plane by plane.
     case depthwise
 
     /// Whether sums are transformed, so that rounding errors are greater than the definition's.
-    public var transforms: Bool { self == .winograd4 || self == .winograd2 }
+    public var transforms: Bool { winograd != nil }
 
-    /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3) and 0.6 to 1.4 for F(2x2, 3x3):
+    /// The outputs of a tile and the size of the kernel along an axis.
+    var winograd: (side: Int, kernel: Int)? {
+      switch self {
+      case .winograd4: (4, 3)
+      case .winograd2: (2, 3)
+      case .winograd5: (2, 5)
+      case .loops, .tiles, .direct, .scatter, .depthwise: nil
+      }
+    }
+
+    /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3) and
+    /// 1.2 to 3.1 for F(2x2, 5x5):
     /// the greatest with three input channels.
     public var errorBudget: ErrorBudget {
       switch self {
-      case .winograd4: .default
+      case .winograd4, .winograd5: .default
       case .winograd2: ErrorBudget(timesDirect: 2)
       case .loops, .tiles, .direct, .scatter, .depthwise: .exact
       }
@@ -143,9 +156,10 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     guard g.fitsTables || algorithm == .loops else {
       throw .invalid("planes of 2^31 elements or more: the algorithm loops takes them alone")
     }
-    if algorithm.transforms, !WinogradConvolution.accepts(g) {
+    if let (side, kernel) = algorithm.winograd, !WinogradConvolution.accepts(g, side: side, kernel: kernel) {
       throw .invalid(
-        "the algorithms winograd4 and winograd2 take 3x3 kernels of stride and dilation 1 on planes alone")
+        "the algorithm \(algorithm.rawValue) takes \(kernel)x\(kernel) kernels of stride and dilation 1 on planes alone"
+      )
     }
     if algorithm == .scatter, !ScatterConvolution.accepts(g) {
       throw .invalid("the algorithm scatter takes stride 1 and padding with zeros alone")
@@ -161,8 +175,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   ) -> any PlannedConvolution {
     switch algorithm {
     case .loops: PlannedLoops(loops: ConvolutionLoops(g), weight: weight, bias: bias)
-    case .winograd4: WinogradConvolution(g, weight, bias, side: 4, maxPools: epilogue.maxPools)
-    case .winograd2: WinogradConvolution(g, weight, bias, side: 2, maxPools: epilogue.maxPools)
+    case .winograd4, .winograd2, .winograd5:
+      WinogradConvolution(g, weight, bias, side: algorithm.winograd!.side, maxPools: epilogue.maxPools)
     case .direct: DirectConvolution(forward: g, weight, bias)
     case .tiles: TiledConvolution(forward: g, weight, bias)
     case .scatter: ScatterConvolution(forward: g, weight, bias)

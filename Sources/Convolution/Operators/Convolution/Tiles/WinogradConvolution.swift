@@ -1,14 +1,16 @@
 import Microkernels
 import Tensors
 
-/// A 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3) or F(2x2, 3x3): tiles of 6x6 (4x4) inputs are transformed,
-/// multiplied with the transformed weights (36 or 16 matrix products, in register tiles), and transformed back to 4x4
-/// (2x2) outputs. A block of tiles goes through all three before the next, so that it stays in the caches.
+/// A convolution of stride 1 by Winograd's F(4x4, 3x3), F(2x2, 3x3) or F(2x2, 5x5): tiles of 6x6 (4x4) inputs are
+/// transformed, multiplied with the transformed weights (36 or 16 matrix products, in register tiles), and transformed
+/// back to 4x4 (2x2) outputs. A block of tiles goes through all three before the next, so that it stays in the caches.
 struct WinogradConvolution: PlannedConvolution {
   private let geometry: ConvolutionGeometry
   private let product = TileProduct()
   /// Outputs of a tile along an axis: 4 or 2.
   private let side: Int
+  /// Rows and columns of the kernel: 3 or 5.
+  private let kernel: Int
   /// A matrix for each entry of a tile and group, each in panels of rows as the tiles read them.
   private let weights: Tensor<Float>
   private let bias: [Float]
@@ -16,30 +18,33 @@ struct WinogradConvolution: PlannedConvolution {
   /// Whether the maximum of 2x2 outputs is stored, instead of the outputs.
   private let pools: Bool
 
-  /// Whether the algorithm has an answer: planes, 3x3 kernels, no stride or dilation.
-  static func accepts(_ g: ConvolutionGeometry) -> Bool {
-    g.kernel == [1, 3, 3] && g.stride == [1, 1, 1] && g.dilation == [1, 1, 1] && g.input[0] == 1
+  /// Whether there are transforms for the outputs of a tile and the kernel: planes, no stride or dilation.
+  static func accepts(_ g: ConvolutionGeometry, side: Int, kernel: Int) -> Bool {
+    g.kernel == [1, kernel, kernel] && g.stride == [1, 1, 1] && g.dilation == [1, 1, 1] && g.input[0] == 1
       && g.padding[0] == Padding.Amount(0, 0)
   }
 
   /// - Parameters:
-  ///   - w: `[K, C / groups, 3, 3]`, or `[C, K / groups, 3, 3]` of the convolution that this is the turned one of.
+  ///   - w: `[K, C / groups, 3, 3]` (or 5, 5), or `[C, K / groups, 3, 3]` of the convolution that this is the turned one of.
   ///   - isTurned: whether it is.
   ///   - side: outputs of a tile along an axis, 4 or 2.
   ///   - maxPools: whether the maximum of 2x2 outputs is stored, instead of the outputs.
-  /// - Precondition: ``accepts(_:)`` the geometry.
+  /// - Precondition: ``accepts(_:side:kernel:)`` the geometry.
   init(
     _ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?, side: Int, isTurned: Bool = false,
     maxPools: Bool = false
   ) {
     geometry = g
     self.side = side
+    let kernel = g.kernel[1]
+    self.kernel = kernel
+    let taps = kernel * kernel
     pools = maxPools
     self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
     plane = PaddedPlane(
-      g, height: g.output[1].dividedRoundingUp(by: side) * side + 2,
-      width: g.output[2].dividedRoundingUp(by: side) * side + 2)
-    let entries = (side + 2) * (side + 2)
+      g, height: g.output[1].dividedRoundingUp(by: side) * side + kernel - 1,
+      width: g.output[2].dividedRoundingUp(by: side) * side + kernel - 1)
+    let entries = (side + kernel - 1) * (side + kernel - 1)
     let (rows, depth) = (g.outChannels / g.groups, g.inChannels / g.groups)
     let (panelRows, kernels, lanes) = (product.panelRows, product.kernels, product.shapes.lanes)
     let panels = rows.dividedRoundingUp(by: panelRows)
@@ -54,21 +59,22 @@ struct WinogradConvolution: PlannedConvolution {
           if rows - first < panelRows {
             for i in 0..<entries { (start + i * matrix).initialize(repeating: 0, count: panelRows * depth) }
           }
-          Scratch.withFloats(27 * lanes) { scratch in
+          Scratch.withFloats((taps + 30) * lanes) { scratch in
             for d in 0..<depth {
               for row in Swift.stride(from: first, to: min(rows, first + panelRows), by: lanes) {
                 let count = min(lanes, rows - row, first + panelRows - row)
                 let (from, step) =
                   isTurned
-                  ? (((group * depth + d) * rows + row) * 9, 9)
-                  : (((group * rows + row) * depth + d) * 9, depth * 9)
+                  ? (((group * depth + d) * rows + row) * taps, taps)
+                  : (((group * rows + row) * depth + d) * taps, depth * taps)
                 kernels.transpose(
-                  w + from, sourceStride: step, scratch, outStride: lanes, rows: count, columns: 9)
+                  w + from, sourceStride: step, scratch, outStride: lanes, rows: count, columns: taps)
                 kernels.winogradWeights(
-                  side: side, scratch, isTurned: isTurned, start + (d * panelRows + row - first),
+                  side: side, kernel: kernel, scratch, isTurned: isTurned,
+                  start + (d * panelRows + row - first),
                   step: matrix,
                   count: count,
-                  scratch: scratch + 9 * lanes)
+                  scratch: scratch + taps * lanes)
               }
             }
           }
@@ -100,13 +106,16 @@ struct WinogradConvolution: PlannedConvolution {
   /// Rows whose products are made together.
   private var chunkRows: Int { product.panelRows }
 
-  private var entries: Int { (side + 2) * (side + 2) }
+  /// Inputs of a tile along an axis.
+  private var span: Int { side + kernel - 1 }
+
+  private var entries: Int { span * span }
 
   private var workspaceCount: Int {
     let g = geometry
     let stride = stride(min(tiles, blockTiles))
     return entries * stride * (g.inChannels / g.groups + min(g.outChannels / g.groups, chunkRows))
-      + (side + 2) * stripStride
+      + span * stripStride
       + asideCount + 41 * product.shapes.lanes
       + product.scratchCount
   }
@@ -174,7 +183,7 @@ struct WinogradConvolution: PlannedConvolution {
       let v = scratch
       let m = v + entries * depth * columns
       let strip = m + entries * min(rows.count, chunkRows) * columns
-      let aside = strip + (side + 2) * stripStride
+      let aside = strip + span * stripStride
       let vectors = aside + asideCount
       for c in 0..<depth {
         transformInputs(
@@ -210,10 +219,11 @@ struct WinogradConvolution: PlannedConvolution {
   ) {
     for (tile, count) in segments {
       let (tileRow, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
-      let columns = side * tileColumn..<side * (tileColumn + count) + 2
-      for r in 0..<side + 2 { plane.copyRow(x, side * tileRow + r, columns, to: strip + r * stripStride) }
+      let columns = side * tileColumn..<side * (tileColumn + count) + kernel - 1
+      for r in 0..<span { plane.copyRow(x, side * tileRow + r, columns, to: strip + r * stripStride) }
       product.kernels.winogradInput(
-        side: side, strip, rowStride: stripStride, v + (tile - first), step: step, scratch: scratch)
+        side: side, kernel: kernel, strip, rowStride: stripStride, v + (tile - first), step: step,
+        scratch: scratch)
     }
   }
 
@@ -259,7 +269,8 @@ struct WinogradConvolution: PlannedConvolution {
       let isWhole = !pools && top + side <= height && left + wide <= width && count == product.shapes.lanes
       let (out, outStride) = isWhole ? (y + top * width + left, width) : (aside, wide)
       product.kernels.winogradOutput(
-        side: side, m + (tile - first), step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+        side: side, kernel: kernel, m + (tile - first), step: step, bias: bias, out, outStride: outStride,
+        scratch: scratch)
       let (rows, columns) = (min(side, height - top), min(side * count, width - left))
       if pools {
         for r in 0..<rows { finish.apart(aside + r * wide, count: columns) }

@@ -1,0 +1,1 @@
+../MicrokernelsBaseline/Winograd5.swift

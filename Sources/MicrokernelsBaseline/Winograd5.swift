@@ -1,0 +1,139 @@
+import CIntrinsics
+
+// Winograd's minimal filtering F(2x2, 5x5): 36 products a tile of 2x2 outputs instead of 100. Tiles of 6x6 inputs and
+// their points are those of F(4x4, 3x3); the degrees of outputs and weights are exchanged.
+
+/// The 36 transformed inputs of one vector of tiles side by side.
+/// - Parameters:
+///   - rows: the first of six rows; tile t reads columns 2t to 2t + 5.
+///   - out: entry (i, j) is stored at `out + (6 * i + j) * step`.
+///   - scratch: room for 36 vectors.
+@inline(never)
+func winograd5Input(
+  _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
+  scratch: UnsafeMutablePointer<Float>
+) {
+  var r = 0
+  while r < 6 {
+    let row = rows + r &* rowStride
+    let (v0, v1, v2) = (load(row), load(row + lanes), load(row + 2 &* lanes))
+    let (p0, p1, e, o) = (even(v0, v1), odd(v0, v1), even(v2, v2), odd(v2, v2))
+    let (p2, p3) = (next(p0, e), next(p1, o))
+    transformInput(
+      p0, p1, p2, p3, next(p2, next(e, e)), next(p3, next(o, o)), scratch + 6 &* lanes &* r, lanes)
+    r = r &+ 1
+  }
+  var c = 0
+  while c < 6 {
+    let column = scratch + c &* lanes
+    let six = 6 &* lanes
+    transformInput(
+      load(column), load(column + six), load(column + 2 &* six), load(column + 3 &* six),
+      load(column + 4 &* six), load(column + 5 &* six), out + c &* step, 6 &* step)
+    c = c &+ 1
+  }
+}
+
+/// A^T m: six products to two outputs.
+@inline(__always)
+func transformOutput5(
+  _ m0: Vector, _ m1: Vector, _ m2: Vector, _ m3: Vector, _ m4: Vector, _ m5: Vector
+) -> (Vector, Vector) {
+  let odd = multiplyAdd(m5, m1 - m2, Vector(repeating: smallPoint))
+  return (m0 + (m1 + m2) + (m3 + m4), multiplyAdd(odd, m3 - m4, Vector(repeating: largePoint)))
+}
+
+/// The 2x2 outputs of one vector of tiles side by side.
+/// - Parameters:
+///   - m: entry (i, j) of the products is at `m + (6 * i + j) * step`.
+///   - out: two rows of two vectors; tile t writes columns 2t and 2t + 1.
+///   - scratch: room for 12 vectors.
+@inline(never)
+func winograd5Output(
+  _ m: UnsafePointer<Float>, step: Int, bias: Float, _ out: UnsafeMutablePointer<Float>, outStride: Int,
+  scratch: UnsafeMutablePointer<Float>
+) {
+  var c = 0
+  while c < 6 {
+    let column = m + c &* step
+    let six = 6 &* step
+    let (y0, y1) = transformOutput5(
+      load(column), load(column + six), load(column + 2 &* six), load(column + 3 &* six),
+      load(column + 4 &* six), load(column + 5 &* six))
+    store(y0, scratch + c &* lanes)
+    store(y1, scratch + (6 &+ c) &* lanes)
+    c = c &+ 1
+  }
+  let start = Vector(repeating: bias)
+  var r = 0
+  while r < 2 {
+    let row = scratch + 6 &* lanes &* r
+    let (y0, y1) = transformOutput5(
+      load(row), load(row + lanes), load(row + 2 &* lanes), load(row + 3 &* lanes), load(row + 4 &* lanes),
+      load(row + 5 &* lanes))
+    let (z0, z1) = (y0 + start, y1 + start)
+    let target = out + r &* outStride
+    store(interleaveLow(z0, z1), target)
+    store(interleaveHigh(z0, z1), target + lanes)
+    r = r &+ 1
+  }
+}
+
+/// G w: five weights to six, of which the first and the last are weights themselves.
+@inline(__always)
+func transformWeights5(
+  _ w0: Vector, _ w1: Vector, _ w2: Vector, _ w3: Vector, _ w4: Vector
+) -> (Vector, Vector, Vector, Vector) {
+  let small = 1 / (2 * smallSquare * (smallSquare - largeSquare))
+  let large = 1 / (2 * largeSquare * (largeSquare - smallSquare))
+  let (p, q) = (Vector(repeating: smallSquare), Vector(repeating: largeSquare))
+  let even1 = multiplyAdd(w0, multiplyAdd(w2, w4, p), p) * Vector(repeating: small)
+  let even2 = multiplyAdd(w0, multiplyAdd(w2, w4, q), q) * Vector(repeating: large)
+  let odd1 = multiplyAdd(w1, w3, p) * Vector(repeating: small * smallPoint)
+  let odd2 = multiplyAdd(w1, w3, q) * Vector(repeating: large * largePoint)
+  return (even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2)
+}
+
+/// G w G^T of one vector of 5x5 kernels; see ``winograd4Weights(_:isTurned:_:step:count:scratch:)``.
+/// - Parameter scratch: room for 30 vectors.
+@inline(never)
+func winograd5Weights(
+  _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int, count: Int,
+  scratch: UnsafeMutablePointer<Float>
+) {
+  let (first, turn) = isTurned ? (24, -1) : (0, 1)
+  var c = 0
+  while c < 5 {
+    let w0 = load(w + (first &+ turn &* c) &* lanes)
+    let w1 = load(w + (first &+ turn &* (5 &+ c)) &* lanes)
+    let w2 = load(w + (first &+ turn &* (10 &+ c)) &* lanes)
+    let w3 = load(w + (first &+ turn &* (15 &+ c)) &* lanes)
+    let w4 = load(w + (first &+ turn &* (20 &+ c)) &* lanes)
+    let (a, b, d, e) = transformWeights5(w0, w1, w2, w3, w4)
+    let column = scratch + c &* lanes
+    let row = 5 &* lanes
+    store(w0, column)
+    store(a, column + row)
+    store(b, column + 2 &* row)
+    store(d, column + 3 &* row)
+    store(e, column + 4 &* row)
+    store(w4, column + 5 &* row)
+    c = c &+ 1
+  }
+  var r = 0
+  while r < 6 {
+    let row = scratch + 5 &* lanes &* r
+    let (w0, w1, w2, w3, w4) = (
+      load(row), load(row + lanes), load(row + 2 &* lanes), load(row + 3 &* lanes), load(row + 4 &* lanes)
+    )
+    let (a, b, d, e) = transformWeights5(w0, w1, w2, w3, w4)
+    let target = out + 6 &* step &* r
+    storeFirst(count, w0, target)
+    storeFirst(count, a, target + step)
+    storeFirst(count, b, target + 2 &* step)
+    storeFirst(count, d, target + 3 &* step)
+    storeFirst(count, e, target + 4 &* step)
+    storeFirst(count, w4, target + 5 &* step)
+    r = r &+ 1
+  }
+}
