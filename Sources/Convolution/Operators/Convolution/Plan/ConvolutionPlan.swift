@@ -3,8 +3,8 @@ import Tensors
 
 /// A convolution prepared for many inputs of one shape: the algorithm chosen, the weights in its order.
 ///
-/// Running a plan gives ``conv(_:weight:bias:_:errorBudget:)``'s result within the algorithm's error, the same bits for any number
-/// of threads.
+/// Running a plan gives ``conv(_:weight:bias:_:errorBudget:)``'s result within the algorithm's error, the same bits for
+/// any number of threads.
 public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   /// How a convolution is computed.
   public enum Algorithm: String, Sendable, CaseIterable {
@@ -39,8 +39,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
 
     /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3) and
-    /// 1.2 to 3.1 for F(2x2, 5x5):
-    /// the greatest with three input channels.
+    /// 1.2 to 3.1 for F(2x2, 5x5), the greatest with three input channels.
     public var errorBudget: ErrorBudget {
       switch self {
       case .winograd4, .winograd5: .default
