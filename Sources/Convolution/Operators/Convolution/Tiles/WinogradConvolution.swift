@@ -133,8 +133,15 @@ struct WinogradConvolution: PlannedConvolution {
     guard planes > 0 else { return }
     let threads = pool.threadCount
     let rows = g.outChannels / g.groups
+    let lanes = product.shapes.lanes
+    let vectors = tiles.dividedRoundingUp(by: lanes)
     var blocks = tiles.dividedRoundingUp(by: blockTiles)
-    if planes == 1, blocks > threads { blocks = blocks.dividedRoundingUp(by: threads) * threads }
+    if planes == 1, blocks > threads {
+      blocks = min(vectors, blocks.dividedRoundingUp(by: threads) * threads)
+    }
+    // Blocks are equally long, or whole vectors of tiles where equal ones would leave a tenth of their lanes empty.
+    let filled = blocks * tiles.dividedRoundingUp(by: blocks).dividedRoundingUp(by: lanes)
+    let (units, unit) = 10 * vectors <= 9 * filled ? (vectors, lanes) : (tiles, 1)
     // Few pieces are split by output channels too, each transforming the inputs for itself.
     let tall = rows.dividedRoundingUp(by: product.panelRows)
     let chunks =
@@ -146,7 +153,8 @@ struct WinogradConvolution: PlannedConvolution {
       let range =
         tall * chunk / chunks * product.panelRows..<min(rows, tall * (chunk + 1) / chunks * product.panelRows)
       self.block(
-        x, into: y, plane: plane, tiles * block / blocks..<tiles * (block + 1) / blocks, range,
+        x, into: y, plane: plane,
+        units * block / blocks * unit..<min(tiles, units * (block + 1) / blocks * unit), range,
         finish)
     }
   }
