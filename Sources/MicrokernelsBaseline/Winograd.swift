@@ -34,6 +34,20 @@ func transformInput(
   store(multiplyAdd(d1 + d5, d3, both), out + 5 &* step)
 }
 
+/// The second half of a tile's transform, down its six columns.
+@inline(__always)
+func transformInputColumns(_ scratch: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ step: Int) {
+  var c = 0
+  while c < 6 {
+    let column = scratch + c &* lanes
+    let six = 6 &* lanes
+    transformInput(
+      load(column), load(column + six), load(column + 2 &* six), load(column + 3 &* six),
+      load(column + 4 &* six), load(column + 5 &* six), out + c &* step, 6 &* step)
+    c = c &+ 1
+  }
+}
+
 /// The 36 transformed inputs of one vector of tiles side by side.
 /// - Parameters:
 ///   - rows: the first of six rows; tile t reads columns 4t to 4t + 5.
@@ -57,15 +71,7 @@ func winograd4Input(
     transformInput(p0, p1, p2, p3, p4, p5, scratch + 6 &* lanes &* r, lanes)
     r = r &+ 1
   }
-  var c = 0
-  while c < 6 {
-    let column = scratch + c &* lanes
-    let six = 6 &* lanes
-    transformInput(
-      load(column), load(column + six), load(column + 2 &* six), load(column + 3 &* six),
-      load(column + 4 &* six), load(column + 5 &* six), out + c &* step, 6 &* step)
-    c = c &+ 1
-  }
+  transformInputColumns(scratch, out, step)
 }
 
 /// A^T m: six products to four outputs.

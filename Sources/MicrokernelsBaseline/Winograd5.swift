@@ -23,15 +23,7 @@ func winograd5Input(
       p0, p1, p2, p3, next(p2, next(e, e)), next(p3, next(o, o)), scratch + 6 &* lanes &* r, lanes)
     r = r &+ 1
   }
-  var c = 0
-  while c < 6 {
-    let column = scratch + c &* lanes
-    let six = 6 &* lanes
-    transformInput(
-      load(column), load(column + six), load(column + 2 &* six), load(column + 3 &* six),
-      load(column + 4 &* six), load(column + 5 &* six), out + c &* step, 6 &* step)
-    c = c &+ 1
-  }
+  transformInputColumns(scratch, out, step)
 }
 
 /// A^T m: six products to two outputs.

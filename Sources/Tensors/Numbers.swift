@@ -7,3 +7,14 @@ extension Int {
   /// The quotient rounded up, for a number that is not negative.
   package func dividedRoundingUp(by divisor: Int) -> Int { (self + divisor - 1) / divisor }
 }
+
+extension [Int] {
+  /// For each element, the sum of those before it.
+  package var sumsBefore: [Int] {
+    var sum = 0
+    return map { element in
+      defer { sum += element }
+      return sum
+    }
+  }
+}

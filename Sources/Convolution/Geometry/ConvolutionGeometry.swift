@@ -160,6 +160,16 @@ public struct ConvolutionGeometry: Sendable, Hashable {
     return copy
   }
 
+  /// The first inputs along depth, height and width that each convolution of stride 1 gives, of which the transpose is
+  /// made: `phase`, `phase + stride` and so on. Those beyond the input are left out.
+  var phases: [[Int]] {
+    (0..<min(stride[0], input[0])).flatMap { z in
+      (0..<min(stride[1], input[1])).flatMap { y in
+        (0..<min(stride[2], input[2])).map { x in [z, y, x] }
+      }
+    }
+  }
+
   /// The sample at a place of a padded axis; nil where the padding's constant stands, and beyond the padding.
   func sample(atPadded place: Int, axis: Int) -> Int? {
     let position = place - padding[axis].begin

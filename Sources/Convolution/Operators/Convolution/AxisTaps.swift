@@ -70,3 +70,12 @@ struct AxisTaps: Sendable {
   /// The sample at a coordinate between those that the outputs read; nil where the padding's constant stands.
   func sample(at coordinate: Int) -> Int? { mode.sourceIndex(coordinate, count: sources) }
 }
+
+/// The taps' places in the kernel, in the order of depth, height and width of those that the axes have.
+func kernelIndices(_ axes: [AxisTaps], kernel: [Int]) -> [Int] {
+  axes[0].taps.flatMap { z in
+    axes[1].taps.flatMap { y in
+      axes[2].taps.map { x in (z.index * kernel[1] + y.index) * kernel[2] + x.index }
+    }
+  }
+}

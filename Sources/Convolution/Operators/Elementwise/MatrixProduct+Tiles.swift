@@ -10,7 +10,9 @@ func tiledProduct(
   _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix
 ) -> Tensor<Float> {
   // [batch, inFeatures] by weights [outFeatures, inFeatures], transposed: the weights' rows are the stream.
-  if left.columnStep == 1, right.rowStep == 1, left.rows > 0, right.columns > 0, left.columns > 0 {
+  if left.columnStep == 1, right.rowStep == 1, left.rows > 0, right.columns > 0, left.columns > 0,
+    left.columns < 1 << 27  // places in eight rows fit 32 bits
+  {
     return left.rows < fewestTiledRows ? streamedProduct(a, left, b, right) : batchProduct(a, left, b, right)
   }
   let product = TileProduct()

@@ -38,12 +38,10 @@ struct ConvolutionCost {
   var transposed: ConvolutionPlan.Algorithm {
     let (channels, phases) = (geometry.inChannels / geometry.groups, Double(geometry.stride.reduce(1, *)))
     let inVectors = vectors(channels)
-    let panels = (inVectors / Double(shapes.vectors)).rounded(.up)
-    let wide = inVectors / panels
-    let tall = Double(shapes.directRows[min(shapes.vectors, Int(wide.rounded(.up))) - 1])
+    let tile = directTile(inVectors)
     let positions = Double(geometry.input.reduce(1, *))
     let direct =
-      panels * (positions / tall) * step(rows: tall, vectors: wide) * Double(rows) * taps / phases
+      tile.panels * (positions / tile.tall) * tile.step * Double(rows) * taps / phases
       + positions * inVectors * 3.5 + positions * Double(channels)
     return direct <= scatter(depth: rows, channels: channels, samples: geometry.output) ? .direct : .scatter
   }
@@ -83,13 +81,18 @@ struct ConvolutionCost {
     return products + copies + vectors(outputs) * Double(rows) * 1.5
   }
 
-  private var direct: Double {
-    let inVectors = vectors(rows)
+  /// Panels of so many vectors of output channels, outputs of a tile, and one step of its depth.
+  private func directTile(_ inVectors: Double) -> (panels: Double, tall: Double, step: Double) {
     let panels = (inVectors / Double(shapes.vectors)).rounded(.up)
     let wide = inVectors / panels
     let tall = Double(shapes.directRows[min(shapes.vectors, Int(wide.rounded(.up))) - 1])
-    let tiles = (Double(outputs) / tall).rounded(.up)
-    let products = panels * tiles * step(rows: tall, vectors: wide) * inputs * taps
+    return (panels, tall, step(rows: tall, vectors: wide))
+  }
+
+  private var direct: Double {
+    let inVectors = vectors(rows)
+    let tile = directTile(inVectors)
+    let products = tile.panels * (Double(outputs) / tile.tall).rounded(.up) * tile.step * inputs * taps
     return products + Double(outputs) * inVectors * 3.5 + inputs * vectors(geometry.input.reduce(1, *)) * 3
   }
 

@@ -23,11 +23,7 @@ struct ColumnSource: Sendable {
     (sourceHeight, sourceWidth) = (source[1], source[2])
     sourcePlane = source.reduce(1, *)
     self.fill = fill
-    kernelIndices = axes[0].taps.flatMap { z in
-      axes[1].taps.flatMap { y in
-        axes[2].taps.map { x in (z.index * kernel[1] + y.index) * kernel[2] + x.index }
-      }
-    }
+    kernelIndices = Convolution.kernelIndices(axes, kernel: kernel)
   }
 
   var taps: Int { kernelIndices.count }

@@ -52,8 +52,8 @@ struct DirectConvolution: PlannedConvolution {
     (sourcePlane, targetPlane) = (source.reduce(1, *), sizes.reduce(1, *))
     let lanes = shapes.lanes
     let vectors = rows.dividedRoundingUp(by: lanes)
-    let panels = vectors.dividedRoundingUp(by: shapes.vectors)
-    let widths = (0..<panels).map { ((($0 + 1) * vectors) / panels - ($0 * vectors) / panels) * lanes }
+    let widths = shapes.panelVectors(channels: rows).map { $0 * lanes }
+    let panels = widths.count
     // At least four pieces a thread, of which each has some whole tiles.
     let threads = ThreadPool.shared.threadCount
     let boxCount = threads == 1 ? 1 : (4 * threads).dividedRoundingUp(by: max(1, g.batch * g.groups * panels))
@@ -71,11 +71,7 @@ struct DirectConvolution: PlannedConvolution {
     let (planeStride, tapOffsets) = (boxes.planeStride, boxes.tapOffsets)
     depthOffsets = (0..<passChannels).flatMap { c in tapOffsets.map { Int32(c * planeStride + $0) } }
     self.passChannels = passChannels
-    let indices = axes[0].taps.flatMap { z in
-      axes[1].taps.flatMap { y in
-        axes[2].taps.map { x in (z.index * g.kernel[1] + y.index) * g.kernel[2] + x.index }
-      }
-    }
+    let indices = kernelIndices(axes, kernel: g.kernel)
     let kernels = kernels
     weights = (0..<g.groups).map { group in
       WeightPanels(rows: rows, depth: depthChannels * taps, widths: widths) { first, count, wide, out in
@@ -133,13 +129,7 @@ struct DirectConvolution: PlannedConvolution {
   static func phases(
     transposing g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?
   ) -> [DirectConvolution] {
-    (0..<min(g.stride[0], g.input[0])).flatMap { z in
-      (0..<min(g.stride[1], g.input[1])).flatMap { y in
-        (0..<min(g.stride[2], g.input[2])).map { x in
-          DirectConvolution(transposing: g, phase: [z, y, x], w, bias)
-        }
-      }
-    }
+    g.phases.map { DirectConvolution(transposing: g, phase: $0, w, bias) }
   }
 
   private static func target(
@@ -257,9 +247,6 @@ struct DirectConvolution: PlannedConvolution {
   ) {
     let vectors = wide / shapes.lanes
     let tall = shapes.directRows[vectors - 1]
-    // Tiles of the most vectors come in every height, and are made about equally high.
-    let count = offsets.count.dividedRoundingUp(by: tall)
-    let isExact = vectors == shapes.vectors
     depthOffsets.withUnsafeBufferPointer { depthOffsets in
       withUnsafeTemporaryAllocation(of: Int32.self, capacity: tall) { filled in
         offsets.withUnsafeBufferPointer { offsets in
@@ -267,18 +254,16 @@ struct DirectConvolution: PlannedConvolution {
             input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets.baseAddress!,
             depth: depth, weights: weights, weightStride: wide, c: sums, cStride: wide,
             start: bias ?? UnsafePointer(sums), startRowStep: bias == nil ? wide : 0)
-          for i in 0..<count {
-            let first = isExact ? i * offsets.count / count : i * tall
-            let end = isExact ? (i + 1) * offsets.count / count : first + tall
-            tile.c = sums + first * wide
+          shapes.forEachDirectTile(rows: offsets.count, vectors: vectors) { rows in
+            tile.c = sums + rows.lowerBound * wide
             if bias == nil { tile.start = UnsafePointer(tile.c) }
-            if end <= offsets.count {
-              tile.outputOffsets = offsets.baseAddress! + first
+            if rows.upperBound <= offsets.count {
+              tile.outputOffsets = offsets.baseAddress! + rows.lowerBound
             } else {
-              for j in 0..<tall { filled[j] = offsets[min(first + j, offsets.count - 1)] }
+              for j in 0..<tall { filled[j] = offsets[min(rows.lowerBound + j, offsets.count - 1)] }
               tile.outputOffsets = UnsafePointer(filled.baseAddress!)
             }
-            kernels.directTile(&tile, rows: end - first, vectors: vectors)
+            kernels.directTile(&tile, rows: rows.count, vectors: vectors)
           }
         }
       }

@@ -27,9 +27,7 @@ struct DirectWeightGradient: Sendable {
     boxes = PaddedBoxes(
       (0..<3).map { AxisTaps(geometry, axis: $0) }, largest: Self.boxOutputs,
       fill: Float(geometry.mode.fillValue))
-    let vectors = (geometry.outChannels / geometry.groups).dividedRoundingUp(by: shapes.lanes)
-    let panels = vectors.dividedRoundingUp(by: shapes.vectors)
-    panelVectors = (0..<panels).map { ($0 + 1) * vectors / panels - $0 * vectors / panels }
+    panelVectors = shapes.panelVectors(channels: geometry.outChannels / geometry.groups)
   }
 
   /// Channels of a group, filled up to whole vectors.
@@ -43,7 +41,7 @@ struct DirectWeightGradient: Sendable {
     let upstream = channelsLast(dy)
     // Each piece has some panels and some places of weights, and goes through all samples.
     let threads = ThreadPool.shared.threadCount
-    let panels = panelVectors.count
+    let (panels, firstVectors) = (panelVectors.count, panelVectors.sumsBefore)
     var chunks = rows.dividedRoundingUp(by: Self.mostRows)
     if g.groups * panels * chunks < 4 * threads {
       chunks = min(rows.dividedRoundingUp(by: 24), (4 * threads).dividedRoundingUp(by: g.groups * panels))
@@ -55,7 +53,7 @@ struct DirectWeightGradient: Sendable {
           ThreadPool.shared.parallelFor(g.groups * panels * chunks) { piece in
             let (panel, chunk) = (piece % panels, piece / panels % chunks)
             let group = piece / panels / chunks
-            let first = panelVectors[..<panel].reduce(0, +) * shapes.lanes
+            let first = firstVectors[panel] * shapes.lanes
             let places = rows * chunk / chunks..<rows * (chunk + 1) / chunks
             sum(
               places, upstream + group * filled + first, panelVectors[panel], x + group * inputs * inputPlane,
@@ -74,7 +72,7 @@ struct DirectWeightGradient: Sendable {
     let channels = g.outChannels / g.groups
     let outputs = g.output.reduce(1, *)
     let filled = filled
-    let starts = boxes.boxes.indices.map { boxes.boxes[..<$0].reduce(0) { $0 + $1.count } }
+    let starts = boxes.boxes.map(\.count).sumsBefore
     return dy.withUnsafeBufferPointer { dy in
       Tensor(unsafeUninitializedShape: [g.batch, outputs, g.groups, filled]) { out in
         let (dy, out) = (dy.baseAddress!, out.baseAddress!)
@@ -115,7 +113,6 @@ struct DirectWeightGradient: Sendable {
     let wide = vectors * shapes.lanes
     let tall = shapes.directRows[vectors - 1]
     let count = places.count.dividedRoundingUp(by: tall)
-    let isExact = vectors == shapes.vectors
     let step = g.groups * filled
     let copyCount = boxes.copyCount(channels: inputs)
     Scratch.withFloats(copyCount + (places.count + tall) * wide) { scratch in
@@ -139,13 +136,11 @@ struct DirectWeightGradient: Sendable {
                 depth: box.count, weights: upstream + (n * outputs + done) * step, weightStride: step,
                 c: sums,
                 cStride: wide, start: UnsafePointer(sums), startRowStep: wide)
-              for i in 0..<count {
-                let start = isExact ? i * places.count / count : i * tall
-                let end = isExact ? (i + 1) * places.count / count : start + tall
-                tile.outputOffsets = UnsafePointer(offsets.baseAddress!) + start
-                tile.c = sums + start * wide
+              shapes.forEachDirectTile(rows: places.count, vectors: vectors) { rows in
+                tile.outputOffsets = UnsafePointer(offsets.baseAddress!) + rows.lowerBound
+                tile.c = sums + rows.lowerBound * wide
                 tile.start = UnsafePointer(tile.c)
-                kernels.directTile(&tile, rows: end - start, vectors: vectors)
+                kernels.directTile(&tile, rows: rows.count, vectors: vectors)
               }
             }
             done += box.count

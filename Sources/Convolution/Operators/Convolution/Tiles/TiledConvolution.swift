@@ -111,13 +111,7 @@ struct TiledConvolution: PlannedConvolution {
   static func phases(
     transposing g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?
   ) -> [TiledConvolution] {
-    (0..<min(g.stride[0], g.input[0])).flatMap { z in
-      (0..<min(g.stride[1], g.input[1])).flatMap { y in
-        (0..<min(g.stride[2], g.input[2])).map { x in
-          TiledConvolution(transposing: g, phase: [z, y, x], w, bias)
-        }
-      }
-    }
+    g.phases.map { TiledConvolution(transposing: g, phase: $0, w, bias) }
   }
 
   /// Bytes of packed weights.

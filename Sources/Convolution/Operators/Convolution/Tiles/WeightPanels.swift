@@ -37,7 +37,7 @@ struct WeightPanels: Sendable {
     fill: (_ first: Int, _ count: Int, _ wide: Int, _ out: UnsafeMutablePointer<Float>) -> Void
   ) {
     (self.rows, self.depth, self.widths) = (rows, depth, widths)
-    let firstRows = widths.indices.map { widths[..<$0].reduce(0, +) }
+    let firstRows = widths.sumsBefore
     self.firstRows = firstRows
     storage = Tensor(unsafeUninitializedShape: [widths.reduce(0, +) * depth]) { out in
       let out = out.baseAddress!

@@ -1,0 +1,22 @@
+import Microkernels
+
+extension TileShapes {
+  /// Vectors of each panel of output channels, as even as they can be.
+  func panelVectors(channels: Int) -> [Int] {
+    let all = channels.dividedRoundingUp(by: lanes)
+    let panels = all.dividedRoundingUp(by: vectors)
+    return (0..<panels).map { ($0 + 1) * all / panels - $0 * all / panels }
+  }
+
+  /// Calls `body` with the rows of each tile of direct convolution. Tiles of the most vectors come in every height, and
+  /// are made about equally high; the last one of others may reach beyond the rows there are.
+  func forEachDirectTile(rows: Int, vectors: Int, _ body: (Range<Int>) -> Void) {
+    let tall = directRows[vectors - 1]
+    let count = rows.dividedRoundingUp(by: tall)
+    for i in 0..<count {
+      body(
+        vectors == self.vectors
+          ? i * rows / count..<(i + 1) * rows / count : i * tall..<(i + 1) * tall)
+    }
+  }
+}
