@@ -1,0 +1,164 @@
+import CIntrinsics
+import MicrokernelsBaseline
+#if arch(x86_64)
+  import MicrokernelsAVX2
+  import MicrokernelsAVX512
+#endif
+
+// Kernels that go over one plane: depthwise convolution and pooling.
+
+extension Microkernels {
+  /// out[p] = bias + sum over t of weights[t] * input[p + offsets[t]], for p in 0 ..< count rounded up to eight vectors.
+  public func correlateFlat(
+    _ input: UnsafePointer<Float>, _ offsets: UnsafePointer<Int32>, _ weights: UnsafePointer<Float>,
+    taps: Int,
+    bias: Float, _ out: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.correlateFlat(input, offsets, weights, taps: taps, bias: bias, out, count: count)
+      case .avx2:
+        MicrokernelsAVX2.correlateFlat(input, offsets, weights, taps: taps, bias: bias, out, count: count)
+      case .baseline:
+        MicrokernelsBaseline.correlateFlat(input, offsets, weights, taps: taps, bias: bias, out, count: count)
+    #else
+      default:
+        MicrokernelsBaseline.correlateFlat(input, offsets, weights, taps: taps, bias: bias, out, count: count)
+    #endif
+    }
+  }
+
+  /// Copies rows of `width` samples, end to end, writing nothing beyond the last.
+  public func copyRows(
+    _ source: UnsafePointer<Float>, sourceStride: Int, _ out: UnsafeMutablePointer<Float>, width: Int,
+    rows: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.copyRows(source, sourceStride: sourceStride, out, width: width, rows: rows)
+      case .avx2:
+        MicrokernelsAVX2.copyRows(source, sourceStride: sourceStride, out, width: width, rows: rows)
+      case .baseline:
+        MicrokernelsBaseline.copyRows(source, sourceStride: sourceStride, out, width: width, rows: rows)
+    #else
+      default:
+        MicrokernelsBaseline.copyRows(source, sourceStride: sourceStride, out, width: width, rows: rows)
+    #endif
+    }
+  }
+
+  /// out[i] = the greatest of a[2i], a[2i + 1], b[2i], b[2i + 1], NaN where one is. Exactly `count` elements are
+  /// written; whole vectors are read.
+  public func maximumOfSquares(
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.maximumOfSquares(a, b, out, count: count)
+      case .avx2: MicrokernelsAVX2.maximumOfSquares(a, b, out, count: count)
+      case .baseline: MicrokernelsBaseline.maximumOfSquares(a, b, out, count: count)
+    #else
+      default: MicrokernelsBaseline.maximumOfSquares(a, b, out, count: count)
+    #endif
+    }
+  }
+
+  /// The greatest sample of each window over a padded plane; see `ConvolveDepthwise`.
+  public func maximumRows(_ plane: UnsafePointer<ConvolveDepthwise>, kernelHeight: Int, stride: Int) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.maximumRows(plane, kernelHeight: kernelHeight, stride: stride)
+      case .avx2: MicrokernelsAVX2.maximumRows(plane, kernelHeight: kernelHeight, stride: stride)
+      case .baseline: MicrokernelsBaseline.maximumRows(plane, kernelHeight: kernelHeight, stride: stride)
+    #else
+      default: MicrokernelsBaseline.maximumRows(plane, kernelHeight: kernelHeight, stride: stride)
+    #endif
+    }
+  }
+
+  /// The sum of each window over a padded plane, divided by the bias; see `ConvolveDepthwise`.
+  public func averageRows(_ plane: UnsafePointer<ConvolveDepthwise>, kernelHeight: Int, stride: Int) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.averageRows(plane, kernelHeight: kernelHeight, stride: stride)
+      case .avx2: MicrokernelsAVX2.averageRows(plane, kernelHeight: kernelHeight, stride: stride)
+      case .baseline: MicrokernelsBaseline.averageRows(plane, kernelHeight: kernelHeight, stride: stride)
+    #else
+      default: MicrokernelsBaseline.averageRows(plane, kernelHeight: kernelHeight, stride: stride)
+    #endif
+    }
+  }
+
+  /// Copies rows of `width` samples to rows of `outStride`, with constants around them; a vector beyond the last row is
+  /// written too.
+  public func padRows(
+    _ source: UnsafePointer<Float>, sourceStride: Int, width: Int, _ out: UnsafeMutablePointer<Float>,
+    outStride: Int, left: Int,
+    rows: Int, fill: Float
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.padRows(
+          source, sourceStride: sourceStride, width: width, out, outStride: outStride, left: left, rows: rows,
+          fill: fill)
+      case .avx2:
+        MicrokernelsAVX2.padRows(
+          source, sourceStride: sourceStride, width: width, out, outStride: outStride, left: left, rows: rows,
+          fill: fill)
+      case .baseline:
+        MicrokernelsBaseline.padRows(
+          source, sourceStride: sourceStride, width: width, out, outStride: outStride, left: left, rows: rows,
+          fill: fill)
+    #else
+      default:
+        MicrokernelsBaseline.padRows(
+          source, sourceStride: sourceStride, width: width, out, outStride: outStride, left: left, rows: rows,
+          fill: fill)
+    #endif
+    }
+  }
+
+  /// Whether ``depthwiseRows(_:height:stride:)`` takes such a kernel.
+  public func depthwiseRowsTakes(height: Int, stride: Int) -> Bool {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.depthwiseRowsTakes(height: height, stride: stride)
+      case .avx2: MicrokernelsAVX2.depthwiseRowsTakes(height: height, stride: stride)
+      case .baseline: MicrokernelsBaseline.depthwiseRowsTakes(height: height, stride: stride)
+    #else
+      default: MicrokernelsBaseline.depthwiseRowsTakes(height: height, stride: stride)
+    #endif
+    }
+  }
+
+  /// One channel's correlation over a padded plane; see `ConvolveDepthwise`.
+  public func depthwiseRows(_ plane: UnsafePointer<ConvolveDepthwise>, height: Int, stride: Int) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.depthwiseRows(plane, height: height, stride: stride)
+      case .avx2: MicrokernelsAVX2.depthwiseRows(plane, height: height, stride: stride)
+      case .baseline: MicrokernelsBaseline.depthwiseRows(plane, height: height, stride: stride)
+    #else
+      default: MicrokernelsBaseline.depthwiseRows(plane, height: height, stride: stride)
+    #endif
+    }
+  }
+
+  /// Adds the gradient of one row of a channel's kernel, of 3 or 5 weights; see `MicrokernelsBaseline.depthwiseWeights`.
+  public func depthwiseWeights(
+    _ plane: UnsafePointer<ConvolveDepthwise>, stride: Int, _ sums: UnsafeMutablePointer<Float>
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.depthwiseWeights(plane, stride: stride, sums)
+      case .avx2: MicrokernelsAVX2.depthwiseWeights(plane, stride: stride, sums)
+      case .baseline: MicrokernelsBaseline.depthwiseWeights(plane, stride: stride, sums)
+    #else
+      default: MicrokernelsBaseline.depthwiseWeights(plane, stride: stride, sums)
+    #endif
+    }
+  }
+}
