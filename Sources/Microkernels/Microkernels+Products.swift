@@ -83,9 +83,10 @@ extension Microkernels {
     }
   }
 
-  /// The 36 transformed inputs of one vector of Winograd tiles; see `Winograd.swift` of the ISA targets.
+  /// The transformed inputs of one vector of Winograd tiles; see `Winograd.swift` of the ISA targets.
   public func winogradInput(
-    side: Int, kernel: Int, _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>,
+    _ transform: WinogradTransform, _ rows: UnsafePointer<Float>, rowStride: Int,
+    _ out: UnsafeMutablePointer<Float>,
     step: Int,
     scratch: UnsafeMutablePointer<Float>
   ) {
@@ -93,48 +94,57 @@ extension Microkernels {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradInput(
-          side: side, kernel: kernel, rows, rowStride: rowStride, out, step: step, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
+          rowStride: rowStride, out, step: step, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradInput(
-          side: side, kernel: kernel, rows, rowStride: rowStride, out, step: step, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
+          rowStride: rowStride, out, step: step, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradInput(
-          side: side, kernel: kernel, rows, rowStride: rowStride, out, step: step, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
+          rowStride: rowStride, out, step: step, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradInput(
-          side: side, kernel: kernel, rows, rowStride: rowStride, out, step: step, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
+          rowStride: rowStride, out, step: step, scratch: scratch)
     #endif
     }
   }
 
-  /// The 4x4 outputs of one vector of Winograd tiles.
+  /// The outputs of one vector of Winograd tiles.
   public func winogradOutput(
-    side: Int, kernel: Int, _ m: UnsafePointer<Float>, step: Int, bias: Float,
+    _ transform: WinogradTransform, _ m: UnsafePointer<Float>, step: Int, bias: Float,
     _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
   ) {
     switch instructionSet {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradOutput(
-          side: side, kernel: kernel, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step, bias: bias,
+          out, outStride: outStride, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradOutput(
-          side: side, kernel: kernel, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step, bias: bias,
+          out, outStride: outStride, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradOutput(
-          side: side, kernel: kernel, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step, bias: bias,
+          out, outStride: outStride, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradOutput(
-          side: side, kernel: kernel, m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step, bias: bias,
+          out, outStride: outStride, scratch: scratch)
     #endif
     }
   }
 
-  /// The transformed weights of one vector of 3x3 kernels, for Winograd's F(4x4, 3x3), F(2x2, 3x3) or F(2x2, 5x5).
+  /// The transformed weights of one vector of kernels.
   public func winogradWeights(
-    side: Int, kernel: Int, _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>,
+    _ transform: WinogradTransform, _ w: UnsafePointer<Float>, isTurned: Bool,
+    _ out: UnsafeMutablePointer<Float>,
     step: Int,
     count: Int,
     scratch: UnsafeMutablePointer<Float>
@@ -143,17 +153,21 @@ extension Microkernels {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradWeights(
-          side: side, kernel: kernel, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, isTurned: isTurned,
+          out, step: step, count: count, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradWeights(
-          side: side, kernel: kernel, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, isTurned: isTurned,
+          out, step: step, count: count, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradWeights(
-          side: side, kernel: kernel, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, isTurned: isTurned,
+          out, step: step, count: count, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradWeights(
-          side: side, kernel: kernel, w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, isTurned: isTurned,
+          out, step: step, count: count, scratch: scratch)
     #endif
     }
   }

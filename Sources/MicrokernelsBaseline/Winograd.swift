@@ -34,6 +34,17 @@ func transformInput(
   store(multiplyAdd(d1 + d5, d3, both), out + 5 &* step)
 }
 
+/// One row of a vector of tiles side by side: tile t reads columns 4t to 4t + 5.
+@inline(__always)
+func transformInputRow(_ row: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ step: Int) {
+  let (v0, v1) = (load(row), load(row + lanes))
+  let (v2, v3) = (load(row + 2 &* lanes), load(row + 3 &* lanes))
+  let v4 = load(row + 4 &* lanes)
+  let (e01, o01, e23, o23) = (even(v0, v1), odd(v0, v1), even(v2, v3), odd(v2, v3))
+  let (p0, p1, p2, p3) = (even(e01, e23), even(o01, o23), odd(e01, e23), odd(o01, o23))
+  transformInput(p0, p1, p2, p3, next(p0, v4), next(p1, next(v4, v4)), out, step)
+}
+
 /// The second half of a tile's transform, down its six columns.
 @inline(__always)
 func transformInputColumns(_ scratch: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ step: Int) {
@@ -61,14 +72,7 @@ func winograd4Input(
   var r = 0
   while r < 6 {
     let row = rows + r &* rowStride
-    let (v0, v1) = (load(row), load(row + lanes))
-    let (v2, v3) = (load(row + 2 &* lanes), load(row + 3 &* lanes))
-    let v4 = load(row + 4 &* lanes)
-    let (e01, o01, e23, o23) = (even(v0, v1), odd(v0, v1), even(v2, v3), odd(v2, v3))
-    let (p0, p1, p2, p3) = (even(e01, e23), even(o01, o23), odd(e01, e23), odd(o01, o23))
-    let p4 = next(p0, v4)
-    let p5 = next(p1, next(v4, v4))
-    transformInput(p0, p1, p2, p3, p4, p5, scratch + 6 &* lanes &* r, lanes)
+    transformInputRow(row, scratch + 6 &* lanes &* r, lanes)
     r = r &+ 1
   }
   transformInputColumns(scratch, out, step)
@@ -87,6 +91,23 @@ func transformOutput(
     multiplyAdd(sum1 * small, sum2, large),
     multiplyAdd(multiplyAdd(m5, difference1, a * small), difference2, b * large)
   )
+}
+
+/// One row of a vector of tiles: its products, `step` apart, to four outputs of each tile, side by side.
+@inline(__always)
+func transformOutputRow(
+  _ row: UnsafePointer<Float>, _ step: Int, _ start: Vector, _ out: UnsafeMutablePointer<Float>
+) {
+  let (y0, y1, y2, y3) = transformOutput(
+    load(row), load(row + step), load(row + 2 &* step), load(row + 3 &* step), load(row + 4 &* step),
+    load(row + 5 &* step))
+  let (z0, z1, z2, z3) = (y0 + start, y1 + start, y2 + start, y3 + start)
+  let (a, b) = (interleaveLow(z0, z2), interleaveLow(z1, z3))
+  let (c, d) = (interleaveHigh(z0, z2), interleaveHigh(z1, z3))
+  store(interleaveLow(a, b), out)
+  store(interleaveHigh(a, b), out + lanes)
+  store(interleaveLow(c, d), out + 2 &* lanes)
+  store(interleaveHigh(c, d), out + 3 &* lanes)
 }
 
 /// The 4x4 outputs of one vector of tiles side by side.
@@ -116,17 +137,7 @@ func winograd4Output(
   var r = 0
   while r < 4 {
     let row = scratch + 6 &* lanes &* r
-    let (y0, y1, y2, y3) = transformOutput(
-      load(row), load(row + lanes), load(row + 2 &* lanes), load(row + 3 &* lanes), load(row + 4 &* lanes),
-      load(row + 5 &* lanes))
-    let (z0, z1, z2, z3) = (y0 + start, y1 + start, y2 + start, y3 + start)
-    let (a, b) = (interleaveLow(z0, z2), interleaveLow(z1, z3))
-    let (c, d) = (interleaveHigh(z0, z2), interleaveHigh(z1, z3))
-    let target = out + r &* outStride
-    store(interleaveLow(a, b), target)
-    store(interleaveHigh(a, b), target + lanes)
-    store(interleaveLow(c, d), target + 2 &* lanes)
-    store(interleaveHigh(c, d), target + 3 &* lanes)
+    transformOutputRow(row, lanes, start, out + r &* outStride)
     r = r &+ 1
   }
 }
@@ -199,14 +210,17 @@ func storeFirst(_ count: Int, _ v: Vector, _ out: UnsafeMutablePointer<Float>) {
   }
 }
 
-// By the outputs of a tile and the kernel's size along an axis: 4 and 3, 2 and 3, or 2 and 5.
+// By the outputs of a tile and the kernel's size along an axis: 4 and 3 (squares or rows), 2 and 3, or 2 and 5.
 
 public func winogradInput(
-  side: Int, kernel: Int, _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>,
+  side: Int, kernel: Int, isLine: Bool, _ rows: UnsafePointer<Float>, rowStride: Int,
+  _ out: UnsafeMutablePointer<Float>,
   step: Int,
   scratch: UnsafeMutablePointer<Float>
 ) {
-  if kernel == 5 {
+  if isLine {
+    winogradLineInput(rows, out, step: step)
+  } else if kernel == 5 {
     winograd5Input(rows, rowStride: rowStride, out, step: step, scratch: scratch)
   } else if side == 4 {
     winograd4Input(rows, rowStride: rowStride, out, step: step, scratch: scratch)
@@ -216,11 +230,13 @@ public func winogradInput(
 }
 
 public func winogradOutput(
-  side: Int, kernel: Int, _ m: UnsafePointer<Float>, step: Int, bias: Float,
+  side: Int, kernel: Int, isLine: Bool, _ m: UnsafePointer<Float>, step: Int, bias: Float,
   _ out: UnsafeMutablePointer<Float>,
   outStride: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  if kernel == 5 {
+  if isLine {
+    winogradLineOutput(m, step: step, bias: bias, out)
+  } else if kernel == 5 {
     winograd5Output(m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
   } else if side == 4 {
     winograd4Output(m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
@@ -230,11 +246,14 @@ public func winogradOutput(
 }
 
 public func winogradWeights(
-  side: Int, kernel: Int, _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>,
+  side: Int, kernel: Int, isLine: Bool, _ w: UnsafePointer<Float>, isTurned: Bool,
+  _ out: UnsafeMutablePointer<Float>,
   step: Int,
   count: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  if kernel == 5 {
+  if isLine {
+    winogradLineWeights(w, isTurned: isTurned, out, step: step, count: count)
+  } else if kernel == 5 {
     winograd5Weights(w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
   } else if side == 4 {
     winograd4Weights(w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)

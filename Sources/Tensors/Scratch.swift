@@ -20,23 +20,33 @@ public enum Scratch {
       buffer = Buffer()
       pthread_setspecific(key.value, Unmanaged.passRetained(buffer).toOpaque())
     }
-    guard !buffer.isTaken else {
-      let nested = Buffer()
-      nested.grow(to: count)
-      return withExtendedLifetime(nested) { body(nested.base!) }
-    }
-    buffer.isTaken = true
-    defer { buffer.isTaken = false }
-    if buffer.count < count { buffer.grow(to: count) }
-    return body(buffer.base!)
+    return buffer.free.with(count, body)
   }
 
   private final class Buffer {
-    var base: UnsafeMutablePointer<Float>?
-    var count = 0
-    var isTaken = false
+    private var base: UnsafeMutablePointer<Float>?
+    private var count = 0
+    private var isTaken = false
+    /// The buffer of calls that are nested in this one's.
+    private var nested: Buffer?
 
-    func grow(to count: Int) {
+    /// The first buffer that no call further out has taken.
+    var free: Buffer {
+      guard isTaken else { return self }
+      if let nested { return nested.free }
+      let buffer = Buffer()
+      nested = buffer
+      return buffer
+    }
+
+    func with<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Result) -> Result {
+      isTaken = true
+      defer { isTaken = false }
+      if self.count < count { grow(to: count) }
+      return body(base!)
+    }
+
+    private func grow(to count: Int) {
       base?.deallocate()
       let bytes = UnsafeMutableRawPointer.allocate(
         byteCount: count * MemoryLayout<Float>.stride, alignment: 64)

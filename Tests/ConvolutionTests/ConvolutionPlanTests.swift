@@ -9,7 +9,9 @@ import Testing
     _ algorithm: ConvolutionPlan.Algorithm, _ g: inout SeededGenerator
   ) throws -> (x: Tensor<Float>, w: Tensor<Float>, bias: Tensor<Float>, geometry: ConvolutionGeometry)? {
     let isPlane = algorithm.transforms || algorithm == .depthwise
-    let rank = isPlane ? 2 : Int.random(in: 1...3, using: &g)
+    let rank =
+      algorithm == .winograd1d
+      ? Int.random(in: 1...2, using: &g) : isPlane ? 2 : Int.random(in: 1...3, using: &g)
     let groups =
       algorithm == .depthwise ? Int.random(in: 1...9, using: &g) : [1, 1, 2, 3].randomElement(using: &g)!
     let c = algorithm == .depthwise ? groups : groups * Int.random(in: 1...20, using: &g)
@@ -23,7 +25,7 @@ import Testing
         .explicit(
           (0..<rank).map { _ in .init(Int.random(in: 0...3, using: &g), Int.random(in: 0...3, using: &g)) }),
         mode: modes.randomElement(using: &g)!), groups: groups)
-    var kernel = algorithm == .winograd5 ? [5, 5] : [3, 3]
+    var kernel = Array(Self.kernel(algorithm).suffix(rank))
     if !algorithm.transforms {
       kernel = (0..<rank).map { _ in Int.random(in: 1...5, using: &g) }
       if algorithm != .scatter { options.stride = (0..<rank).map { _ in Int.random(in: 1...3, using: &g) } }
@@ -36,12 +38,17 @@ import Testing
       }
     }
     let x = Tensor<Float>.randomNormal(
-      shape: Shape([Int.random(in: 0...2, using: &g), c] + sizes), using: &g)
+      shape: Shape([Int.random(in: 0...5, using: &g), c] + sizes), using: &g)
     let w = Tensor<Float>.randomNormal(shape: Shape([k, c / groups] + kernel), using: &g)
     guard let geometry = try? ConvolutionGeometry(input: x.shape, weight: w.shape, options) else {
       return nil
     }
     return (x, w, .randomNormal(shape: [k], using: &g), geometry)
+  }
+
+  /// The kernel that an algorithm's transforms are for.
+  private static func kernel(_ algorithm: ConvolutionPlan.Algorithm) -> [Int] {
+    algorithm == .winograd1d ? [1, 3] : algorithm == .winograd5 ? [5, 5] : [3, 3]
   }
 
   private static func double(_ t: Tensor<Float>) -> Tensor<Double> {
@@ -80,13 +87,17 @@ import Testing
 
   /// Over normal inputs, and over inputs as after a ReLU: every algorithm keeps the budget that it declares, with the
   /// root of the mean square error against float64 in units of that of the definition summed in float32.
-  @Test(arguments: [(3, 3), (48, 3), (64, 3), (200, 3), (3, 5), (64, 5)], [false, true])
-  func declaredBudgetsAreKept(problem: (channels: Int, kernel: Int), isPositive: Bool) throws {
+  @Test(
+    arguments: [
+      (3, [3, 3]), (48, [3, 3]), (64, [3, 3]), (200, [3, 3]), (3, [5, 5]), (64, [5, 5]), (3, [1, 3]),
+      (64, [1, 3]),
+    ], [false, true])
+  func declaredBudgetsAreKept(problem: (channels: Int, kernel: [Int]), isPositive: Bool) throws {
     let (channels, kernel) = problem
     var g = SeededGenerator(seed: UInt64(channels))
     var x = Tensor<Float>.randomNormal(shape: [1, channels, 29, 34], using: &g)
     if isPositive { x = Activation.relu(x) }
-    let w = Tensor<Float>.randomNormal(shape: [64, channels, kernel, kernel], using: &g)
+    let w = Tensor<Float>.randomNormal(shape: [64, channels, kernel[0], kernel[1]], using: &g)
     let options = ConvolutionGeometry.Options(padding: .symmetric(1))
     let geometry = try ConvolutionGeometry(input: x.shape, weight: w.shape, options)
     let reference = try conv(Self.double(x), weight: Self.double(w), options).scalars
@@ -97,7 +108,7 @@ import Testing
     }
     let direct = try error(.loops)
     for algorithm in ConvolutionPlan.Algorithm.allCases where algorithm != .depthwise {
-      if algorithm.transforms, (algorithm == .winograd5) != (kernel == 5) { continue }
+      if algorithm.transforms, kernel != Self.kernel(algorithm) { continue }
       let ratio = try error(algorithm) / direct
       #expect(ratio <= algorithm.errorBudget.timesDirect, "\(algorithm): \(ratio)")
     }

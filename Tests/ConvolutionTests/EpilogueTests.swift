@@ -17,7 +17,8 @@ import Testing
     let size = algorithm == .winograd5 ? 5 : algorithm.transforms ? 3 : Int.random(in: 1...3, using: &g)
     let x = Tensor<Float>.randomNormal(
       shape: [2, c, Int.random(in: 4...23, using: &g), Int.random(in: 4...40, using: &g)], using: &g)
-    let w = Tensor<Float>.randomNormal(shape: [k, isDepthwise ? 1 : c, size, size], using: &g)
+    let w = Tensor<Float>.randomNormal(
+      shape: [k, isDepthwise ? 1 : c, algorithm == .winograd1d ? 1 : size, size], using: &g)
     let geometry = try ConvolutionGeometry(
       input: x.shape, weight: w.shape,
       .init(

@@ -26,9 +26,7 @@ struct ConvolutionCost {
     case .loops: loops
     case .tiles: tiles
     case .direct: direct
-    case .winograd4: winograd(side: 4, kernel: 3)
-    case .winograd2: winograd(side: 2, kernel: 3)
-    case .winograd5: winograd(side: 2, kernel: 5)
+    case .winograd4, .winograd2, .winograd5, .winograd1d: winograd(algorithm.winograd!)
     case .depthwise: depthwise
     case .scatter: scatter(depth: Int(inputs), channels: rows, samples: geometry.input)
     }
@@ -96,11 +94,13 @@ struct ConvolutionCost {
     return products + Double(outputs) * inVectors * 3.5 + inputs * vectors(geometry.input.reduce(1, *)) * 3
   }
 
-  private func winograd(side: Int, kernel: Int) -> Double {
-    let down = geometry.output[1].dividedRoundingUp(by: side)
-    let across = geometry.output[2].dividedRoundingUp(by: side)
-    let entries = Double((side + kernel - 1) * (side + kernel - 1))
-    let inVectors = vectors(down * across)
+  private func winograd(_ transform: WinogradTransform) -> Double {
+    let samples = max(1, geometry.batch)
+    let down = geometry.output[1].dividedRoundingUp(by: transform.height)
+    let across = geometry.output[2].dividedRoundingUp(by: transform.side)
+    let entries = Double(transform.entries)
+    // The tiles of all samples go through the products together.
+    let inVectors = vectors(samples * down * across)
     let wide = min(shapes.vectors, max(1, Int(inVectors)))
     let tall = Double(shapes.rows[wide - 1])
     let blocks = (inVectors / Double(wide)).rounded(.up)
@@ -113,7 +113,7 @@ struct ConvolutionCost {
     // Tiles of one row go through together.
     let runs = Double(down) * vectors(across)
     let transforms = entries * (inputs * 6 + Double(rows) * 5)
-    return products + reading + calls + runs * transforms
+    return (products + reading + calls) / Double(samples) + runs * transforms
   }
 }
 
@@ -130,9 +130,7 @@ extension ConvolutionPlan {
       if ScatterConvolution.accepts(geometry) { accepted.append(.scatter) }
       if DepthwiseConvolution.accepts(geometry) { accepted.append(.depthwise) }
       for algorithm in Algorithm.allCases {
-        if let (side, kernel) = algorithm.winograd,
-          WinogradConvolution.accepts(geometry, side: side, kernel: kernel)
-        {
+        if let transform = algorithm.winograd, WinogradConvolution.accepts(geometry, transform) {
           accepted.append(algorithm)
         }
       }

@@ -27,15 +27,15 @@ extension ConvolutionPlan {
         options.algorithm ?? Self.estimatedCycles(turned, errorBudget: options.errorBudget)[0].algorithm
       switch algorithm {
       case .direct: break  // its one phase reads the kernels turned round as it packs them
-      case .winograd4, .winograd2, .winograd5:
+      case .winograd4, .winograd2, .winograd5, .winograd1d:
         try Self.validate(algorithm, accepts: turned)
         let planned = WinogradConvolution(
-          turned, weight, bias?.scalars, side: algorithm.winograd!.side, isTurned: true,
+          turned, weight, bias?.scalars, algorithm.winograd!, isTurned: true,
           maxPools: epilogue.maxPools)
         if planned.workspaceBytes > options.workspaceLimit ?? .max { fallthrough }
         try self.init(
           geometry, algorithm, planned, from: geometry.outputShape, to: geometry.inputShape, epilogue,
-          poolsItself: true)
+          poolsItself: algorithm.poolsItself)
         return
       default:
         self = try ConvolutionPlan(

@@ -22,27 +22,32 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case winograd2
     /// 5x5 kernels of stride 1 with 36 hundredths of the products: Winograd's F(2x2, 5x5).
     case winograd5
+    /// Kernels of one row of three weights and stride 1 with half of the products: Winograd's F(4, 3).
+    case winograd1d
     /// One input channel a group: plane by plane.
     case depthwise
 
     /// Whether sums are transformed, so that rounding errors are greater than the definition's.
     public var transforms: Bool { winograd != nil }
 
-    /// The outputs of a tile and the size of the kernel along an axis.
-    var winograd: (side: Int, kernel: Int)? {
+    var winograd: WinogradTransform? {
       switch self {
-      case .winograd4: (4, 3)
-      case .winograd2: (2, 3)
-      case .winograd5: (2, 5)
+      case .winograd4: .square4
+      case .winograd2: .square2
+      case .winograd5: .square2Of5
+      case .winograd1d: .line4
       case .loops, .tiles, .direct, .scatter, .depthwise: nil
       }
     }
 
-    /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3) and
-    /// 1.2 to 3.1 for F(2x2, 5x5), the greatest with three input channels.
+    /// Whether the maximum of 2x2 outputs is taken as they are stored.
+    var poolsItself: Bool { winograd.map { !$0.isLine } ?? false }
+
+    /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3),
+    /// 1.2 to 3.1 for F(2x2, 5x5) and 1.3 to 3.0 for F(4, 3), the greatest with three input channels.
     public var errorBudget: ErrorBudget {
       switch self {
-      case .winograd4, .winograd5: .default
+      case .winograd4, .winograd5, .winograd1d: .default
       case .winograd2: ErrorBudget(timesDirect: 2)
       case .loops, .tiles, .direct, .scatter, .depthwise: .exact
       }
@@ -131,7 +136,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
     try self.init(
       geometry, algorithm, planned, from: geometry.inputShape, to: geometry.outputShape, epilogue,
-      poolsItself: algorithm.transforms)
+      poolsItself: algorithm.poolsItself)
   }
 
   init(
@@ -155,10 +160,10 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     guard g.fitsTables || algorithm == .loops else {
       throw .invalid("planes of 2^31 elements or more: the algorithm loops takes them alone")
     }
-    if let (side, kernel) = algorithm.winograd, !WinogradConvolution.accepts(g, side: side, kernel: kernel) {
+    if let transform = algorithm.winograd, !WinogradConvolution.accepts(g, transform) {
       throw .invalid(
-        "the algorithm \(algorithm.rawValue) takes \(kernel)x\(kernel) kernels of stride and dilation 1 on planes alone"
-      )
+        "the algorithm \(algorithm.rawValue) takes \(transform.kernelHeight)x\(transform.kernel) kernels of stride and "
+          + "dilation 1 on planes alone")
     }
     if algorithm == .scatter, !ScatterConvolution.accepts(g) {
       throw .invalid("the algorithm scatter takes stride 1 and padding with zeros alone")
@@ -174,8 +179,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   ) -> any PlannedConvolution {
     switch algorithm {
     case .loops: PlannedLoops(loops: ConvolutionLoops(g), weight: weight, bias: bias)
-    case .winograd4, .winograd2, .winograd5:
-      WinogradConvolution(g, weight, bias, side: algorithm.winograd!.side, maxPools: epilogue.maxPools)
+    case .winograd4, .winograd2, .winograd5, .winograd1d:
+      WinogradConvolution(g, weight, bias, algorithm.winograd!, maxPools: epilogue.maxPools)
     case .direct: DirectConvolution(forward: g, weight, bias)
     case .tiles: TiledConvolution(forward: g, weight, bias)
     case .scatter: ScatterConvolution(forward: g, weight, bias)

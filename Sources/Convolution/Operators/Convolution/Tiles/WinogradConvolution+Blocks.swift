@@ -1,0 +1,159 @@
+import Microkernels
+
+// One block of tiles through the transforms and the products.
+extension WinogradConvolution {
+  /// Runs of tiles, each in one row of them and at most a vector.
+  private struct Segments: Sequence, IteratorProtocol {
+    var tile: Int
+    let end: Int
+    let across: Int
+    let lanes: Int
+
+    mutating func next() -> (tile: Int, count: Int)? {
+      if tile >= end { return nil }
+      let count = Swift.min(across - tile % across, end - tile, lanes)
+      defer { tile += count }
+      return (tile, count)
+    }
+  }
+
+  private func segments(_ range: Range<Int>) -> Segments {
+    Segments(tile: range.lowerBound, end: range.upperBound, across: tilesAcross, lanes: product.shapes.lanes)
+  }
+
+  /// The inputs of a block's tiles, of some channels.
+  func transformInputs(
+    _ x: UnsafePointer<Float>, _ group: Int, _ range: Range<Int>, _ channels: Range<Int>,
+    _ v: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let g = geometry
+    let depth = g.inChannels / g.groups
+    let columns = stride(range.count)
+    for c in channels {
+      transformInputs(
+        x + (group * depth + c) * g.input[1] * g.input[2], segments(range), range.lowerBound, v + c * columns,
+        entryStep(rows: depth, columns: columns), scratch + vectorsCount, scratch)
+    }
+  }
+
+  /// Some channels of the outputs, from the transformed inputs of a block's tiles.
+  func outputs(
+    _ v: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ group: Int, _ range: Range<Int>,
+    _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
+  ) {
+    let g = geometry
+    let (depth, channels) = (g.inChannels / g.groups, g.outChannels / g.groups)
+    let columns = stride(range.count)
+    let outputPlane = pools ? g.output[1] / 2 * (g.output[2] / 2) : g.output[1] * g.output[2]
+    let firstWeights = group * entries
+    let matrix = channels.dividedRoundingUp(by: product.panelRows) * product.panelRows * depth
+    let some = min(rows.count, chunkRows)
+    let (inputStep, outputStep) = (
+      entryStep(rows: depth, columns: columns), entryStep(rows: some, columns: columns)
+    )
+    let aside = scratch + vectorsCount + transform.inputHeight * stripStride
+    let m = aside + asideCount
+    // Some rows go through the products and back before the next, so that their products stay in the second-level cache.
+    for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: some) {
+      let part = first..<min(rows.upperBound, first + some)
+      weights.withUnsafeBufferPointer { weights in
+        for i in 0..<entries {
+          multiply(
+            weights.baseAddress! + (firstWeights + i) * matrix, depth: depth, part, v + i * inputStep,
+            m + i * outputStep, columns, range.count, scratch)
+        }
+      }
+      for (i, row) in part.enumerated() {
+        transformOutputs(
+          m + i * columns, outputStep, segments(range), range.lowerBound, bias[group * channels + row],
+          y + (group * channels + row) * outputPlane, g.outChannels * outputPlane, aside, scratch, finish)
+      }
+    }
+  }
+
+  /// One channel's tiles. Whole vectors are written: what is too much is written over by the next segment.
+  /// - Parameter x: the channel's plane in the first sample.
+  private func transformInputs(
+    _ x: UnsafePointer<Float>, _ segments: Segments, _ first: Int,
+    _ v: UnsafeMutablePointer<Float>, _ step: Int, _ strip: UnsafeMutablePointer<Float>,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let (side, height) = (transform.side, transform.height)
+    let sample = geometry.inChannels * geometry.input[1] * geometry.input[2]
+    for (tile, count) in segments {
+      let (row, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
+      let x = x + row / tilesDown * sample
+      let top = row % tilesDown * height
+      let columns = side * tileColumn..<side * (tileColumn + count) + transform.kernel - 1
+      for r in 0..<transform.inputHeight { plane.copyRow(x, top + r, columns, to: strip + r * stripStride) }
+      product.kernels.winogradInput(
+        transform, strip, rowStride: stripStride, v + (tile - first), step: step, scratch: scratch)
+    }
+  }
+
+  /// One entry's product.
+  private func multiply(
+    _ panels: UnsafePointer<Float>, depth: Int, _ rows: Range<Int>, _ v: UnsafePointer<Float>,
+    _ m: UnsafeMutablePointer<Float>, _ columns: Int, _ tiles: Int, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let lanes = product.shapes.lanes
+    let whole = tiles.dividedRoundingUp(by: lanes) * lanes
+    // What every first sum starts from.
+    scratch.update(repeating: 0, count: lanes)
+    let zeros = UnsafePointer(scratch)
+    var start = 0
+    while start < whole {
+      let count = min(product.tileColumns, whole - start)
+      var d = 0
+      while d < depth {
+        let part = min(2 * TileProduct.depthBlock, depth - d)
+        var ends = TileProduct.Ends()
+        if d == 0 { ends.bias = zeros }
+        product.run(
+          panels + rows.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
+          rows: rows.count, v + d * columns + start, bStride: columns, depth: part, to: m + start,
+          cStride: columns, columns: count, ends, scratch: scratch + lanes)
+        d += part
+      }
+      start += count
+    }
+  }
+
+  /// One output channel's tiles.
+  /// - Parameters:
+  ///   - y: the channel's plane in the first sample.
+  ///   - sample: the outputs of a sample.
+  private func transformOutputs(
+    _ m: UnsafePointer<Float>, _ step: Int, _ segments: Segments, _ first: Int, _ bias: Float,
+    _ y: UnsafeMutablePointer<Float>, _ sample: Int, _ aside: UnsafeMutablePointer<Float>,
+    _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
+  ) {
+    let (height, width) = (geometry.output[1], geometry.output[2])
+    let (side, tall) = (transform.side, transform.height)
+    let wide = side * product.shapes.lanes
+    for (tile, count) in segments {
+      let (row, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
+      let y = y + row / tilesDown * sample
+      let (top, left) = (row % tilesDown * tall, side * tileColumn)
+      let isWhole = !pools && top + tall <= height && left + wide <= width && count == product.shapes.lanes
+      let (out, outStride) = isWhole ? (y + top * width + left, width) : (aside, wide)
+      product.kernels.winogradOutput(
+        transform, m + (tile - first), step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+      let (rows, columns) = (min(tall, height - top), min(side * count, width - left))
+      if pools {
+        for r in 0..<rows { finish.apart(aside + r * wide, count: columns) }
+        for r in Swift.stride(from: 0, to: rows - 1, by: 2) {
+          product.kernels.maximumOfSquares(
+            aside + r * wide, aside + (r + 1) * wide, y + ((top + r) / 2 * (width / 2) + left / 2),
+            count: columns / 2)
+        }
+        continue
+      }
+      for r in 0..<rows {
+        let row = y + ((top + r) * width + left)
+        if !isWhole { row.update(from: aside + r * wide, count: columns) }
+        finish(row, count: columns)
+      }
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// Winograd's F(4, 3) along rows: 6 products for 4 outputs of a kernel of one row of three weights, instead of 12. The
+// transforms are one axis of F(4x4, 3x3)'s; see `Winograd.swift`.
+
+/// The 6 transformed inputs of one vector of tiles side by side.
+/// - Parameters:
+///   - row: tile t reads columns 4t to 4t + 5.
+///   - out: entry i is stored at `out + i * step`.
+@inline(never)
+func winogradLineInput(_ row: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, step: Int) {
+  transformInputRow(row, out, step)
+}
+
+/// The 4 outputs of each of one vector of tiles side by side.
+/// - Parameter m: entry i of the products is at `m + i * step`.
+@inline(never)
+func winogradLineOutput(
+  _ m: UnsafePointer<Float>, step: Int, bias: Float, _ out: UnsafeMutablePointer<Float>
+) {
+  transformOutputRow(m, step, Vector(repeating: bias), out)
+}
+
+/// G w of one vector of kernels of three weights.
+/// - Parameters:
+///   - w: weight t of all kernels is the vector at `w + t * lanes`.
+///   - isTurned: whether the kernels are turned round first.
+///   - out: entry i is stored at `out + i * step`.
+///   - count: kernels that are stored.
+@inline(never)
+func winogradLineWeights(
+  _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int, count: Int
+) {
+  let (w0, w1, w2) = (
+    load(w + (isTurned ? 2 &* lanes : 0)), load(w + lanes), load(w + (isTurned ? 0 : 2 &* lanes))
+  )
+  let (a, b, d, e) = transformWeights(w0, w1, w2)
+  storeFirst(count, w0, out)
+  storeFirst(count, a, out + step)
+  storeFirst(count, b, out + 2 &* step)
+  storeFirst(count, d, out + 3 &* step)
+  storeFirst(count, e, out + 4 &* step)
+  storeFirst(count, w2, out + 5 &* step)
+}
