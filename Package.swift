@@ -100,6 +100,7 @@ let package = Package(
       exclude: ["Corpus", "Vectors"]),
     .testTarget(
       name: "InterchangeTests", dependencies: ["Convolution", "Interchange", "TestSupport", "Tensors"]),
+    .testTarget(name: "NetworksTests", dependencies: ["Convolution", "Networks", "Tensors"]),
     .testTarget(name: "CommandTests", dependencies: ["ConvolveCommand", "Imaging", "TestSupport"]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]

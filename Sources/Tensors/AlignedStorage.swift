@@ -13,12 +13,19 @@
 final class AlignedStorage: @unchecked Sendable {
   let base: UnsafeMutableRawPointer
   let capacity: Int
+  private let isBorrowed: Bool
 
   /// Bytes after the last one that may be read, so that vectors need not stop at the end.
   private static let slack = 512
 
+  /// Memory that somebody else keeps and frees.
+  init(borrowing base: UnsafeMutableRawPointer, byteCount: Int) {
+    (self.base, capacity, isBorrowed) = (base, byteCount, true)
+  }
+
   /// Uninitialised storage of at least `byteCount` bytes, and some more that can be read.
   init(byteCount: Int) {
+    isBorrowed = false
     let (wanted, tooMany) = byteCount.addingReportingOverflow(Self.slack)
     precondition(!tooMany, "storage of \(byteCount) bytes cannot be addressed")
     if let (base, capacity) = RecycledBlocks.shared.take(atLeast: wanted) {
@@ -44,6 +51,6 @@ final class AlignedStorage: @unchecked Sendable {
   }
 
   deinit {
-    if !RecycledBlocks.shared.keep(base, capacity) { free(base) }
+    if !isBorrowed, !RecycledBlocks.shared.keep(base, capacity) { free(base) }
   }
 }

@@ -34,6 +34,14 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
         start: storage.base.assumingMemoryBound(to: Scalar.self), count: shape.count))
   }
 
+  /// A tensor of memory that somebody else keeps and frees: for programs, whose tensors share one block.
+  ///
+  /// Copies read the same memory, and get their own when they are written to; this one writes where it is.
+  package init(borrowing memory: UnsafeMutablePointer<Scalar>, shape: Shape) {
+    storage = AlignedStorage(borrowing: memory, byteCount: shape.count * MemoryLayout<Scalar>.stride)
+    self.shape = shape
+  }
+
   /// A tensor filled with one value.
   public init(repeating value: Scalar, shape: Shape) {
     self.init(unsafeUninitializedShape: shape) { $0.initialize(repeating: value) }

@@ -32,9 +32,7 @@ public enum Activation: Sendable, Hashable {
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   public func callAsFunction<Scalar: FloatingScalar>(_ input: Tensor<Scalar>) -> Tensor<Scalar> {
-    if let function = vectorFunction, let input = input as? Tensor<Float>,
-      let output = Self.applied(function, to: input) as? Tensor<Scalar>
-    {
+    if vectorFunction != nil, let input = input as? Tensor<Float>, let output = applied(to: input) as? Tensor<Scalar> {
       return output
     }
     return map(input) { value($0) }
@@ -53,21 +51,30 @@ public enum Activation: Sendable, Hashable {
     }
   }
 
-  private static func applied(
-    _ function: (code: Int32, parameter: Float), to input: Tensor<Float>
-  ) -> Tensor<Float> {
-    let kernels = Microkernels()
-    let count = input.shape.count
-    return input.withUnsafeBufferPointer { x in
+  private func applied(to input: Tensor<Float>) -> Tensor<Float> {
+    input.withUnsafeBufferPointer { x in
       Tensor(unsafeUninitializedShape: input.shape) { y in
-        guard count > 0 else { return }
-        let (x, y) = (x.baseAddress!, y.baseAddress!)
-        ThreadPool.shared.parallelFor(count.dividedRoundingUp(by: elementsAPiece)) { piece in
-          let start = piece * elementsAPiece
-          kernels.activate(
-            x + start, adding: nil, into: y + start, count: min(elementsAPiece, count - start),
-            function: function.code, parameter: function.parameter)
-        }
+        guard let x = x.baseAddress, let y = y.baseAddress else { return }
+        apply(to: x, into: y, count: input.shape.count)
+      }
+    }
+  }
+
+  /// The function of `count` elements, which may be written where they are.
+  package func apply(
+    to x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    let kernels = Microkernels()
+    let function = vectorFunction
+    ThreadPool.shared.parallelFor(count.dividedRoundingUp(by: elementsAPiece)) { piece in
+      let start = piece * elementsAPiece
+      let some = min(elementsAPiece, count - start)
+      if let function {
+        kernels.activate(
+          x + start, adding: nil, into: y + start, count: some, function: function.code,
+          parameter: function.parameter)
+      } else {
+        for i in start..<start + some { y[i] = value(x[i]) }
       }
     }
   }

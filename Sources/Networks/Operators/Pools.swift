@@ -1,0 +1,169 @@
+import Convolution
+import Tensors
+
+extension Operators {
+  /// The greatest sample of every window.
+  public struct MaxPool: Operator {
+    public let options: PoolingGeometry.Options
+
+    public init(options: PoolingGeometry.Options) { self.options = options }
+
+    public var name: String { "max pooling" }
+
+    public func outputShape(_ inputs: [Shape]) throws(GeometryError) -> Shape {
+      try PoolingGeometry(input: inputs[0], options).outputShape
+    }
+
+    public func callAsFunction<Scalar: FloatingScalar>(
+      _ inputs: [Tensor<Scalar>]
+    ) throws(GeometryError) -> Tensor<Scalar> { try maxPoolValues(inputs[0], options) }
+
+    public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
+      [try u.apply(MaxPoolGradient(options: options), inputs[0])]
+    }
+
+    public func step(_ site: StepSite) -> (any Step)? {
+      options.isSquareOfTwo ? SquarePoolStep(site) : nil
+    }
+  }
+
+  /// Each window's u, at the place of its greatest x.
+  struct MaxPoolGradient: Operator {
+    let options: PoolingGeometry.Options
+
+    var name: String { "gradient of max pooling" }
+    func outputShape(_ inputs: [Shape]) -> Shape { inputs[1] }
+
+    func callAsFunction<Scalar: FloatingScalar>(
+      _ inputs: [Tensor<Scalar>]
+    ) throws(GeometryError) -> Tensor<Scalar> {
+      let indices = try maxPool(inputs[1], options).indices
+      return try maxPoolGradient(
+        upstream: inputs[0], indices: indices, inputShape: inputs[1].shape, options)
+    }
+
+    func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
+      [try g.apply(MaxPoolGather(options: options), inputs[1]), nil]
+    }
+
+    func step(_ site: StepSite) -> (any Step)? {
+      options.isSquareOfTwo ? SquarePoolGradientStep(site) : nil
+    }
+  }
+
+  /// Each window's a, at the place of its greatest x.
+  struct MaxPoolGather: Operator {
+    let options: PoolingGeometry.Options
+
+    var name: String { "gather of max pooling" }
+
+    func outputShape(_ inputs: [Shape]) throws(GeometryError) -> Shape {
+      try PoolingGeometry(input: inputs[1], options).outputShape
+    }
+
+    func callAsFunction<Scalar: FloatingScalar>(
+      _ inputs: [Tensor<Scalar>]
+    ) throws(GeometryError) -> Tensor<Scalar> {
+      try gather(inputs[0], indices: try maxPool(inputs[1], options).indices)
+    }
+
+    func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
+      [try g.apply(MaxPoolGradient(options: options), inputs[1]), nil]
+    }
+  }
+
+  /// The average of every window.
+  public struct AveragePool: Operator {
+    public let options: PoolingGeometry.Options
+    public let divisor: AverageDivisor
+
+    public init(options: PoolingGeometry.Options, divisor: AverageDivisor = .paddedWindow) {
+      (self.options, self.divisor) = (options, divisor)
+    }
+
+    public var name: String { "average pooling" }
+
+    public func outputShape(_ inputs: [Shape]) throws(GeometryError) -> Shape {
+      try PoolingGeometry(input: inputs[0], options).outputShape
+    }
+
+    public func callAsFunction<Scalar: FloatingScalar>(
+      _ inputs: [Tensor<Scalar>]
+    ) throws(GeometryError) -> Tensor<Scalar> { try averagePool(inputs[0], options, divisor: divisor) }
+
+    public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
+      [
+        try u.apply(
+          AveragePoolGradient(options: options, divisor: divisor, inputShape: inputs[0].shape))
+      ]
+    }
+  }
+
+  struct AveragePoolGradient: Operator {
+    let options: PoolingGeometry.Options
+    let divisor: AverageDivisor
+    let inputShape: Shape
+
+    var name: String { "gradient of average pooling" }
+    func outputShape(_ inputs: [Shape]) -> Shape { inputShape }
+
+    func callAsFunction<Scalar: FloatingScalar>(
+      _ inputs: [Tensor<Scalar>]
+    ) throws(GeometryError) -> Tensor<Scalar> {
+      try averagePoolGradient(upstream: inputs[0], inputShape: inputShape, options, divisor: divisor)
+    }
+
+    func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
+      [try g.apply(AveragePool(options: options, divisor: divisor))]
+    }
+  }
+
+  /// Averages over as many windows as are asked for.
+  public struct AdaptiveAveragePool: Operator {
+    public let outputSize: [Int]
+
+    public init(outputSize: [Int]) { self.outputSize = outputSize }
+
+    public var name: String { "adaptive average pooling" }
+
+    public func outputShape(_ inputs: [Shape]) throws(GeometryError) -> Shape {
+      try PoolingGeometry(input: inputs[0], adaptiveOutput: outputSize).outputShape
+    }
+
+    public func callAsFunction<Scalar: FloatingScalar>(
+      _ inputs: [Tensor<Scalar>]
+    ) throws(GeometryError) -> Tensor<Scalar> {
+      try adaptiveAveragePool(inputs[0], outputSize: outputSize)
+    }
+
+    public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
+      [try u.apply(AdaptiveAveragePoolGradient(outputSize: outputSize, inputShape: inputs[0].shape))]
+    }
+  }
+
+  struct AdaptiveAveragePoolGradient: Operator {
+    let outputSize: [Int]
+    let inputShape: Shape
+
+    var name: String { "gradient of adaptive average pooling" }
+    func outputShape(_ inputs: [Shape]) -> Shape { inputShape }
+
+    func callAsFunction<Scalar: FloatingScalar>(
+      _ inputs: [Tensor<Scalar>]
+    ) throws(GeometryError) -> Tensor<Scalar> {
+      try adaptiveAveragePoolGradient(upstream: inputs[0], inputShape: inputShape)
+    }
+
+    func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
+      [try g.apply(AdaptiveAveragePool(outputSize: outputSize))]
+    }
+  }
+}
+
+extension PoolingGeometry.Options {
+  /// Whether windows are 2x2, side by side.
+  var isSquareOfTwo: Bool {
+    Set(kernel) == [2] && stride.map { Set($0) == [2] } ?? true && padding == .valid && Set(dilation) == [1]
+      && !ceilMode
+  }
+}

@@ -1,0 +1,211 @@
+import Convolution
+import Tensors
+
+/// A graph compiled: a list of steps over one block of memory.
+///
+/// The same inputs and weights give the same bits, whatever the number of threads.
+public final class Program: CustomStringConvertible {
+  private let graph: Graph
+  private let lowering: Lowering
+  private let memory: Tensor<Float>
+  private let plan: MemoryPlan
+  /// A tensor for every node, over its memory.
+  private var tensors: [Tensor<Float>] = []
+  /// What outlives a run: parameters, constants and what follows from them alone.
+  private var kept: [Int: Tensor<Float>] = [:]
+  private var constantSteps: [any Step] = []
+  private var steps: [any Step] = []
+  private var parameterNodes: [String: Int] = [:]
+  private var inputNodes: [String: Int] = [:]
+  private let updates: [(parameter: Int, value: Int)]
+  private let outputCount: Int
+  private let counter: RunCounter
+  private var isPrepared = false
+
+  /// - Parameters:
+  ///   - graph: built; nothing is added to it.
+  ///   - outputs: what runs put out.
+  ///   - seed: of random steps.
+  /// - Throws: ``GraphError``.
+  public init(_ graph: Graph, outputs: [Value], seed: UInt64 = 0) throws(GraphError) {
+    self.graph = graph
+    counter = RunCounter(seed: seed)
+    outputCount = outputs.count
+    var lowering = Lowering(graph, outputs: outputs.map(\.index) + graph.updates.map(\.value))
+    lowering.removeDeadCode()
+    lowering.shareCommonSubexpressions()
+    lowering.foldBatchNorm()
+    lowering.fuseEpilogues()
+    self.lowering = lowering
+    let nodes = lowering.nodes
+    // Parameters of inference stay as they are between loads.
+    var isConstant = [Bool](repeating: false, count: nodes.count)
+    var isOutside = isConstant
+    for i in nodes.indices {
+      switch nodes[i].source {
+      case .input(let name): inputNodes[name] = i
+      case .parameter(let index):
+        (isConstant[i], isOutside[i]) = (graph.mode == .inference, true)
+        parameterNodes[graph.parameters[index].name] = i
+      case .constant: (isConstant[i], isOutside[i]) = (true, true)
+      case .operation(_, let inputs):
+        isConstant[i] = !inputs.isEmpty && inputs.allSatisfy { isConstant[$0] }
+        isOutside[i] = isConstant[i]
+      }
+    }
+    let places = parameterNodes
+    updates = graph.updates.enumerated().compactMap { k, update in
+      places[graph.parameters[update.parameter].name].map { ($0, lowering.outputs[outputs.count + k]) }
+    }
+    plan = MemoryPlan(lowering, isOutside: isOutside)
+    memory = Tensor(zeros: [max(16, plan.count)])
+    let base = UnsafeMutablePointer(mutating: memory.withUnsafeBufferPointer { $0.baseAddress! })
+    for i in nodes.indices {
+      let owner = plan.owner[i]
+      if isOutside[owner] {
+        if owner == i {
+          let room = Tensor<Float>(zeros: [MemoryPlan.room(nodes[i].shape)])
+          kept[i] = room
+          if case .constant(let value) = nodes[i].source { Self.copy(value, to: Self.pointer(room)) }
+        }
+        tensors.append(Tensor(borrowing: Self.pointer(kept[owner]!), shape: nodes[i].shape))
+      } else {
+        tensors.append(Tensor(borrowing: base + plan.offsets[owner]!, shape: nodes[i].shape))
+      }
+    }
+    for i in nodes.indices {
+      guard case .operation(let operation, let inputs) = nodes[i].source, !(operation is Operators.Reshape) else {
+        continue
+      }
+      let site = StepSite(
+        inputs: inputs.map { tensors[$0] }, output: tensors[i], isConstant: inputs.map { isConstant[$0] },
+        counter: counter)
+      do {
+        let step = try operation.step(site) ?? DefinitionStep(operation, site)
+        if isConstant[i] { constantSteps.append(step) } else { steps.append(step) }
+      } catch {
+        throw GraphError("\(operation.name): \(error)", layer: nodes[i].layer)
+      }
+    }
+  }
+
+  private static func pointer(_ tensor: Tensor<Float>) -> UnsafeMutablePointer<Float> {
+    UnsafeMutablePointer(mutating: tensor.withUnsafeBufferPointer { $0.baseAddress! })
+  }
+
+  private static func copy(_ tensor: Tensor<Float>, to memory: UnsafeMutablePointer<Float>) {
+    tensor.withUnsafeBufferPointer { if let base = $0.baseAddress { memory.update(from: base, count: $0.count) } }
+  }
+
+  /// The parameters that the program reads or changes.
+  public var parameters: [Graph.Parameter] { graph.parameters.filter { parameterNodes[$0.name] != nil } }
+
+  /// Sets parameters; others stay as they are.
+  /// - Throws: ``GraphError`` for a tensor of another shape than the parameter's, and for a parameter that is missing
+  ///   where `isComplete`.
+  public func load(_ state: StateDict, isComplete: Bool = true) throws(GraphError) {
+    for parameter in parameters {
+      guard let tensor = state[parameter.name] else {
+        if isComplete { throw GraphError("the weights have no \(parameter.name), of shape \(parameter.shape)") }
+        continue
+      }
+      guard tensor.shape == parameter.shape else {
+        throw GraphError("\(parameter.name) has the shape \(tensor.shape) in the weights, \(parameter.shape) in the network")
+      }
+      Self.copy(tensor, to: pointer(parameter.name)!)
+    }
+    isPrepared = false
+  }
+
+  /// The parameters as they are now.
+  public var state: StateDict {
+    StateDict(parameters.map { ($0.name, tensors[parameterNodes[$0.name]!].copied) })
+  }
+
+  /// A parameter's memory, to change it between runs of a training program.
+  func pointer(_ name: String) -> UnsafeMutablePointer<Float>? {
+    parameterNodes[name].map { Self.pointer(tensors[$0]) }
+  }
+
+  /// An output's memory after a run, until the next.
+  func outputPointer(_ i: Int) -> UnsafePointer<Float> {
+    UnsafePointer(Self.pointer(tensors[lowering.outputs[i]]))
+  }
+
+  /// Sets an input's elements, without copies of the tensor.
+  func fill(_ name: String, _ body: (UnsafeMutableBufferPointer<Float>) -> Void) throws(GraphError) {
+    guard let node = inputNodes[name] else { throw GraphError("the program has no input \(name)") }
+    body(UnsafeMutableBufferPointer(start: Self.pointer(tensors[node]), count: tensors[node].shape.count))
+  }
+
+  /// Runs every step.
+  /// - Parameter inputs: a tensor for every input of the graph.
+  /// - Returns: the outputs.
+  /// - Throws: ``GraphError`` for a missing input, or one of another shape.
+  public func run(_ inputs: [String: Tensor<Float>]) throws(GraphError) -> [Tensor<Float>] {
+    for (name, node) in inputNodes {
+      guard let tensor = inputs[name] else { throw GraphError("the input \(name) is missing") }
+      guard tensor.shape == tensors[node].shape else {
+        throw GraphError("the input \(name) has the shape \(tensor.shape): the program's is \(tensors[node].shape)")
+      }
+      Self.copy(tensor, to: Self.pointer(tensors[node]))
+    }
+    try run()
+    return (0..<outputCount).map { tensors[lowering.outputs[$0]].copied }
+  }
+
+  /// Runs every step on the inputs that stand in memory.
+  func run() throws(GraphError) {
+    do {
+      if !isPrepared {
+        for step in constantSteps {
+          try step.prepare()
+          try step.run()
+        }
+        for step in steps { try step.prepare() }
+        isPrepared = true
+      }
+      for step in steps { try step.run() }
+    } catch {
+      throw GraphError("\(error)")
+    }
+    for (parameter, value) in updates { Self.copy(tensors[value], to: Self.pointer(tensors[parameter])) }
+    counter.run += 1
+  }
+
+  /// Runs so far: what random steps go by.
+  var runs: UInt64 {
+    get { counter.run }
+    set { counter.run = newValue }
+  }
+
+  /// Bytes of the memory that tensors share.
+  public var peakBytes: Int { plan.count * MemoryLayout<Float>.stride }
+
+  /// Bytes that they would take with memory for each.
+  public var tensorBytes: Int { plan.sum * MemoryLayout<Float>.stride }
+
+  /// Steps and memory, for people.
+  public var description: String {
+    "\(steps.count) steps, \(peakBytes) bytes for tensors of \(tensorBytes) bytes"
+  }
+
+  /// What runs, in order: the layer, the operator and its output's shape.
+  public var listing: [String] {
+    lowering.nodes.compactMap { node in
+      guard case .operation(let operation, _) = node.source, !(operation is Operators.Reshape) else { return nil }
+      return "\(node.layer)\(node.layer.isEmpty ? "" : ": ")\(operation.name) -> \(node.shape)"
+    }
+  }
+}
+
+extension Tensor where Scalar == Float {
+  /// The elements in memory of their own.
+  fileprivate var copied: Tensor {
+    withUnsafeBufferPointer { from in
+      Tensor(unsafeUninitializedShape: shape) { to in
+        if let base = from.baseAddress { to.baseAddress!.initialize(from: base, count: from.count) }
+      }
+    }
+  }
+}
