@@ -73,9 +73,12 @@ let package = Package(
       dependencies: [
         "Convolution", "Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
+    .target(name: "Models", dependencies: ["Convolution", "Networks", "Tensors"]),
     .target(
       name: "Convolve",
-      dependencies: ["Convolution", "Imaging", "Interchange", "Microkernels", "Networks", "Tensors"]),
+      dependencies: [
+        "Convolution", "Imaging", "Interchange", "Microkernels", "Models", "Networks", "Tensors",
+      ]),
     .executableTarget(
       name: "ConvolveCommand",
       dependencies: ["Convolve", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -100,7 +103,8 @@ let package = Package(
       exclude: ["Corpus", "Vectors"]),
     .testTarget(
       name: "InterchangeTests", dependencies: ["Convolution", "Interchange", "TestSupport", "Tensors"]),
-    .testTarget(name: "NetworksTests", dependencies: ["Convolution", "Networks", "Tensors"]),
+    .testTarget(
+      name: "NetworksTests", dependencies: ["Convolution", "Models", "Networks", "TestSupport", "Tensors"]),
     .testTarget(name: "CommandTests", dependencies: ["ConvolveCommand", "Imaging", "TestSupport"]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]

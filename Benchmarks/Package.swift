@@ -6,7 +6,8 @@ let package = Package(
   platforms: [.macOS(.v26)],
   dependencies: [.package(name: "convolve", path: "..")],
   targets: [
-    .executableTarget(name: "filters", dependencies: [.product(name: "Convolve", package: "convolve")])
+    .executableTarget(name: "filters", dependencies: [.product(name: "Convolve", package: "convolve")]),
+    .executableTarget(name: "training", dependencies: [.product(name: "Convolve", package: "convolve")]),
   ],
   swiftLanguageModes: [.v6]
 )

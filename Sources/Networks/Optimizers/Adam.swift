@@ -14,8 +14,7 @@ public struct Adam: Optimizer {
   public var weightDecay: Double
   /// Decay shrinks the parameters themselves (AdamW) instead of being added to the gradients.
   public var decoupledWeightDecay: Bool
-  private var memory = Memory()
-  private var steps = 0
+  public var memory = OptimizerMemory()
 
   public init(
     learningRate: Double = 1e-3, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8,
@@ -28,19 +27,23 @@ public struct Adam: Optimizer {
     self.decoupledWeightDecay = decoupledWeightDecay
   }
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public mutating func step<Scalar: FloatingScalar>(
     _ parameters: inout [Tensor<Scalar>], gradients: [Tensor<Scalar>]
   ) {
-    steps += 1
-    let (rate, decay, epsilon, decoupled) = (learningRate, weightDecay, epsilon, decoupledWeightDecay)
-    let (beta1, beta2) = betas
-    let (correction1, correction2) = (1 - Double.pow(beta1, steps), 1 - Double.pow(beta2, steps))
-    memory.update(&parameters, gradients) { p, gradient, moments in
+    let steps = memory.steps + 1
+    let (decay, decoupled) = (Scalar(weightDecay), decoupledWeightDecay)
+    let (beta1, beta2, epsilon) = (Scalar(betas.0), Scalar(betas.1), Scalar(epsilon))
+    let (rest1, rest2) = (Scalar(1 - betas.0), Scalar(1 - betas.1))
+    let rate = Scalar(learningRate / (1 - Double.pow(betas.0, steps)))
+    let correction = Scalar((1 - Double.pow(betas.1, steps)).squareRoot())
+    let shrink = Scalar(1 - learningRate * weightDecay)
+    memory.update(&parameters, gradients, slots: 2) { p, gradient, m, v in
       let g = decoupled ? gradient : gradient + decay * p
-      moments.x = beta1 * moments.x + (1 - beta1) * g
-      moments.y = beta2 * moments.y + (1 - beta2) * g * g
-      let shrunk = decoupled ? p * (1 - rate * decay) : p
-      return shrunk - rate * moments.x / correction1 / ((moments.y / correction2).squareRoot() + epsilon)
+      m = beta1 * m + rest1 * g
+      v = beta2 * v + rest2 * g * g
+      p = (decoupled ? p * shrink : p) - rate * m / (v.squareRoot() / correction + epsilon)
     }
   }
 }

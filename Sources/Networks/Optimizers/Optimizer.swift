@@ -11,32 +11,61 @@ public protocol Optimizer: Sendable {
     _ parameters: inout [Tensor<Scalar>], gradients: [Tensor<Scalar>])
 
   var learningRate: Double { get set }
+
+  /// What it remembers, to be saved with the parameters.
+  var memory: OptimizerMemory { get set }
 }
 
-/// What an optimiser remembers of each element of each parameter: two numbers, 0 at first.
-struct Memory: Sendable {
-  private var values: [[SIMD2<Double>]] = []
+/// What an optimiser remembers: steps taken, and up to two numbers for each element of each parameter, 0 at first.
+public struct OptimizerMemory: Sendable {
+  public internal(set) var steps = 0
+  private var floats: [[Tensor<Float>]] = []
+  private var doubles: [[Tensor<Double>]] = []
+
+  public init() {}
+
+  /// The numbers of float32 parameters as tensors: `[slot][parameter]`.
+  public var slots: [[Tensor<Float>]] { floats }
+
+  /// What ``slots`` and ``steps`` were.
+  public init(steps: Int, slots: [[Tensor<Float>]]) { (self.steps, floats) = (steps, slots) }
 
   /// Replaces every element by what `body` makes of it, of its gradient and of its memory.
+  @inline(__always)
   mutating func update<Scalar: FloatingScalar>(
-    _ parameters: inout [Tensor<Scalar>], _ gradients: [Tensor<Scalar>],
-    _ body: (_ parameter: Double, _ gradient: Double, _ memory: inout SIMD2<Double>) -> Double
+    _ parameters: inout [Tensor<Scalar>], _ gradients: [Tensor<Scalar>], slots: Int,
+    _ body: @escaping (_ parameter: inout Scalar, _ gradient: Scalar, _ m: inout Scalar, _ v: inout Scalar) -> Void
   ) {
     precondition(
       parameters.map(\.shape) == gradients.map(\.shape), "the gradients' shapes are not the parameters'")
-    if values.isEmpty { values = parameters.map { Array(repeating: .zero, count: $0.shape.count) } }
+    steps += 1
+    var memory = Scalar.self == Float.self ? (floats as! [[Tensor<Scalar>]]) : (doubles as! [[Tensor<Scalar>]])
+    floats = []
+    doubles = []
+    if memory.isEmpty {
+      memory = (0..<slots).map { _ in parameters.map { Tensor(zeros: $0.shape) } }
+    }
+    let piece = 1 << 15
     for i in parameters.indices {
       precondition(
-        values[i].count == parameters[i].shape.count, "the parameters have changed since the last step")
-      values[i].withUnsafeMutableBufferPointer { memory in
-        gradients[i].withUnsafeBufferPointer { gradient in
-          parameters[i].withUnsafeMutableBufferPointer { parameter in
-            for j in parameter.indices {
-              parameter[j] = Scalar(body(Double(parameter[j]), Double(gradient[j]), &memory[j]))
-            }
-          }
+        memory.allSatisfy { $0[i].shape == parameters[i].shape }, "the parameters have changed since the last step")
+      let count = parameters[i].shape.count
+      let p = parameters[i].withUnsafeMutableBufferPointer { $0.baseAddress }
+      let g = gradients[i].withUnsafeBufferPointer { $0.baseAddress }
+      guard let p, let g else { continue }
+      // Without a slot, its place is not used: the parameter's own stands for it.
+      let m = slots > 0 ? memory[0][i].withUnsafeMutableBufferPointer { $0.baseAddress! } : p
+      let v = slots > 1 ? memory[1][i].withUnsafeMutableBufferPointer { $0.baseAddress! } : p
+      ThreadPool.shared.parallelFor(count.dividedRoundingUp(by: piece)) { part in
+        for j in part * piece..<min(count, (part + 1) * piece) {
+          var (parameter, first, second) = (p[j], slots > 0 ? m[j] : 0, slots > 1 ? v[j] : 0)
+          body(&parameter, g[j], &first, &second)
+          p[j] = parameter
+          if slots > 0 { m[j] = first }
+          if slots > 1 { v[j] = second }
         }
       }
     }
+    if let memory = memory as? [[Tensor<Float>]] { floats = memory } else { doubles = memory as! [[Tensor<Double>]] }
   }
 }

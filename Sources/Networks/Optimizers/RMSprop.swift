@@ -10,7 +10,7 @@ public struct RMSprop: Optimizer {
   public var epsilon: Double
   public var weightDecay: Double
   public var momentum: Double
-  private var memory = Memory()
+  public var memory = OptimizerMemory()
 
   public init(
     learningRate: Double = 0.01, alpha: Double = 0.99, epsilon: Double = 1e-8, weightDecay: Double = 0,
@@ -23,15 +23,18 @@ public struct RMSprop: Optimizer {
     self.momentum = momentum
   }
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public mutating func step<Scalar: FloatingScalar>(
     _ parameters: inout [Tensor<Scalar>], gradients: [Tensor<Scalar>]
   ) {
-    let (rate, alpha, epsilon, decay, momentum) = (learningRate, alpha, epsilon, weightDecay, momentum)
-    memory.update(&parameters, gradients) { p, gradient, memory in
+    let (rate, alpha, rest) = (Scalar(learningRate), Scalar(alpha), Scalar(1 - alpha))
+    let (epsilon, decay, momentum) = (Scalar(epsilon), Scalar(weightDecay), Scalar(momentum))
+    memory.update(&parameters, gradients, slots: 2) { p, gradient, v, b in
       let g = gradient + decay * p
-      memory.x = alpha * memory.x + (1 - alpha) * g * g
-      memory.y = momentum * memory.y + g / (memory.x.squareRoot() + epsilon)
-      return p - rate * memory.y
+      v = alpha * v + rest * g * g
+      b = momentum * b + g / (v.squareRoot() + epsilon)
+      p -= rate * b
     }
   }
 }

@@ -11,8 +11,7 @@ public struct SGD: Optimizer {
   public var dampening: Double
   public var weightDecay: Double
   public var nesterov: Bool
-  private var memory = Memory()
-  private var steps = 0
+  public var memory = OptimizerMemory()
 
   public init(
     learningRate: Double, momentum: Double = 0, dampening: Double = 0, weightDecay: Double = 0,
@@ -25,17 +24,21 @@ public struct SGD: Optimizer {
     self.nesterov = nesterov
   }
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public mutating func step<Scalar: FloatingScalar>(
     _ parameters: inout [Tensor<Scalar>], gradients: [Tensor<Scalar>]
   ) {
-    steps += 1
-    let (isFirst, rate, momentum, dampening) = (steps == 1, learningRate, momentum, dampening)
-    let (decay, nesterov) = (weightDecay, nesterov)
-    memory.update(&parameters, gradients) { p, gradient, v in
+    let (isFirst, rate, momentum) = (memory.steps == 0, Scalar(learningRate), Scalar(momentum))
+    let (kept, decay, nesterov) = (Scalar(1 - dampening), Scalar(weightDecay), nesterov)
+    if momentum == 0 {
+      memory.update(&parameters, gradients, slots: 0) { p, gradient, _, _ in p -= rate * (gradient + decay * p) }
+      return
+    }
+    memory.update(&parameters, gradients, slots: 1) { p, gradient, v, _ in
       let g = gradient + decay * p
-      if momentum == 0 { return p - rate * g }
-      v.x = isFirst ? g : momentum * v.x + (1 - dampening) * g
-      return p - rate * (nesterov ? g + momentum * v.x : v.x)
+      v = isFirst ? g : momentum * v + kept * g
+      p -= rate * (nesterov ? g + momentum * v : v)
     }
   }
 }
