@@ -65,6 +65,22 @@ extension Microkernels {
     }
   }
 
+  /// Each u at the place of the greatest of a[2i], a[2i + 1], b[2i], b[2i + 1], and zeros at the others.
+  public func squareGradients(
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ u: UnsafePointer<Float>,
+    _ outA: UnsafeMutablePointer<Float>, _ outB: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.squareGradients(a, b, u, outA, outB, count: count)
+      case .avx2: MicrokernelsAVX2.squareGradients(a, b, u, outA, outB, count: count)
+      case .baseline: MicrokernelsBaseline.squareGradients(a, b, u, outA, outB, count: count)
+    #else
+      default: MicrokernelsBaseline.squareGradients(a, b, u, outA, outB, count: count)
+    #endif
+    }
+  }
+
   /// The greatest sample of each window over a padded plane; see `ConvolveDepthwise`.
   public func maximumRows(_ plane: UnsafePointer<ConvolveDepthwise>, kernelHeight: Int, stride: Int) {
     switch instructionSet {

@@ -226,3 +226,43 @@ public func softmaxRow(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Floa
     i = i &+ lanes
   }
 }
+
+/// Each u at the place of the greatest of a[2i], a[2i + 1], b[2i], b[2i + 1], the first in this order where some are
+/// equal, and zeros at the others. Exactly 2 * `count` elements of each row are written; whole vectors are read.
+@inline(never)
+public func squareGradients(
+  _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ u: UnsafePointer<Float>,
+  _ outA: UnsafeMutablePointer<Float>, _ outB: UnsafeMutablePointer<Float>, count: Int
+) {
+  let zero = Vector.zero
+  var i = 0
+  while i < count {
+    let (pa, pb) = (a + 2 &* i, b + 2 &* i)
+    let (a0, a1, b0, b1) = (load(pa), load(pa + lanes), load(pb), load(pb + lanes))
+    let (x0, x1, x2, x3) = (even(a0, a1), odd(a0, a1), even(b0, b1), odd(b0, b1))
+    let v = load(u + i)
+    // Not less or equal, so that NaN is the greatest.
+    let top = x0.replacing(with: x1, where: .!(x1 .<= x0))
+    let low = x2.replacing(with: x3, where: .!(x3 .<= x2))
+    let high = v.replacing(with: zero, where: .!(low .<= top))
+    let deep = v.replacing(with: zero, where: low .<= top)
+    let (y0, y1) = (high.replacing(with: zero, where: .!(x1 .<= x0)), high.replacing(with: zero, where: x1 .<= x0))
+    let (y2, y3) = (deep.replacing(with: zero, where: .!(x3 .<= x2)), deep.replacing(with: zero, where: x3 .<= x2))
+    if i &+ lanes <= count {
+      store(interleaveLow(y0, y1), outA + 2 &* i)
+      store(interleaveHigh(y0, y1), outA + (2 &* i &+ lanes))
+      store(interleaveLow(y2, y3), outB + 2 &* i)
+      store(interleaveHigh(y2, y3), outB + (2 &* i &+ lanes))
+    } else {
+      var j = 0
+      while i &+ j < count {
+        outA[2 &* (i &+ j)] = y0[j]
+        outA[2 &* (i &+ j) &+ 1] = y1[j]
+        outB[2 &* (i &+ j)] = y2[j]
+        outB[2 &* (i &+ j) &+ 1] = y3[j]
+        j = j &+ 1
+      }
+    }
+    i = i &+ lanes
+  }
+}

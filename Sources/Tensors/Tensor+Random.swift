@@ -19,8 +19,9 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 
 extension Tensor where Scalar: BinaryFloatingPoint, Scalar.RawSignificand: FixedWidthInteger {
   /// Elements drawn evenly from a range.
-  public static func random(
-    in range: ClosedRange<Scalar>, shape: Shape, using generator: inout some RandomNumberGenerator
+  @specialized(where Scalar == Float, Generator == SeededGenerator)
+  public static func random<Generator: RandomNumberGenerator>(
+    in range: ClosedRange<Scalar>, shape: Shape, using generator: inout Generator
   ) -> Tensor {
     Tensor(unsafeUninitializedShape: shape) { elements in
       for i in elements.indices {
@@ -32,8 +33,10 @@ extension Tensor where Scalar: BinaryFloatingPoint, Scalar.RawSignificand: Fixed
   /// Elements drawn from the normal distribution with mean 0 and deviation 1.
   ///
   /// - Source: G. E. P. Box, M. E. Muller, "A note on the generation of random normal deviates" (1958).
-  public static func randomNormal(
-    shape: Shape, using generator: inout some RandomNumberGenerator
+  @specialized(where Scalar == Float, Generator == SeededGenerator)
+  @specialized(where Scalar == Double, Generator == SeededGenerator)
+  public static func randomNormal<Generator: RandomNumberGenerator>(
+    shape: Shape, using generator: inout Generator
   ) -> Tensor {
     Tensor(unsafeUninitializedShape: shape) { elements in
       for i in elements.indices {

@@ -40,6 +40,10 @@ for item in cases {
   }
   try step()
   try step()
+  if ProcessInfo.processInfo.environment["PROFILE"] != nil {
+    for (name, seconds) in try training.program.profile() { print("\(seconds * 1e3) \(name)") }
+    continue
+  }
   var times: [Double] = []
   let end = Date().addingTimeInterval(seconds)
   while times.count < 3 || Date() < end {

@@ -10,7 +10,8 @@ extension Graph {
   /// - Throws: ``GraphError`` for a loss of many elements, and where an operator on the way has no gradient.
   public func gradients(of loss: Value, withRespectTo values: [Value]) throws(GraphError) -> [Value] {
     guard loss.shape.count == 1 else {
-      throw GraphError("the gradient of a tensor of shape \(loss.shape): take that of one number, such as its sum")
+      throw GraphError(
+        "the gradient of a tensor of shape \(loss.shape): take that of one number, such as its sum")
     }
     // Nodes between the values and the loss.
     var depends = [Bool](repeating: false, count: loss.index + 1)
@@ -20,7 +21,9 @@ extension Graph {
     }
     var upstream: [Int: Value] = [loss.index: constant(Tensor(repeating: 1, shape: loss.shape))]
     for i in stride(from: loss.index, through: 0, by: -1) where depends[i] {
-      guard let u = upstream[i], case .operation(let operation, let inputs) = nodes[i].source else { continue }
+      guard let u = upstream[i], case .operation(let operation, let inputs) = nodes[i].source else {
+        continue
+      }
       let arguments = inputs.map { Value(graph: self, index: $0) }
       let gradients: [Value?]
       do {
@@ -35,7 +38,8 @@ extension Graph {
         precondition(
           gradient.shape == nodes[input].shape,
           "\(operation.name): a gradient of shape \(gradient.shape) for \(nodes[input].shape)")
-        upstream[input] = try upstream[input].map { (sum) throws(GraphError) in try sum + gradient } ?? gradient
+        upstream[input] =
+          try upstream[input].map { (sum) throws(GraphError) in try sum + gradient } ?? gradient
       }
     }
     var results: [Value] = []

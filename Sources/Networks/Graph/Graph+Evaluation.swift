@@ -36,7 +36,9 @@ extension Graph {
     _ name: String, _ shape: Shape, in inputs: [String: Tensor<Scalar>]
   ) throws(GraphError) -> Tensor<Scalar> {
     guard let tensor = inputs[name] else { throw GraphError("\(name) is missing") }
-    guard tensor.shape == shape else { throw GraphError("\(name) has the shape \(tensor.shape), not \(shape)") }
+    guard tensor.shape == shape else {
+      throw GraphError("\(name) has the shape \(tensor.shape), not \(shape)")
+    }
     return tensor
   }
 }

@@ -73,11 +73,13 @@ public final class Graph {
   /// A parameter of a layer: the same one however often the layer is called.
   /// - Throws: ``GraphError`` for a layer that no property of the network holds.
   public func parameter(
-    _ name: String, of module: some Module, _ shape: Shape, _ initializer: Initializer, isTrainable: Bool = true
+    _ name: String, of module: some Module, _ shape: Shape, _ initializer: Initializer,
+    isTrainable: Bool = true
   ) throws(GraphError) -> Value {
     guard let path = paths[ObjectIdentifier(module)] else {
       throw GraphError(
-        "a layer that no property of the network holds: keep it in one, so that its \(name) has a name", layer: layer)
+        "a layer that no property of the network holds: keep it in one, so that its \(name) has a name",
+        layer: layer)
     }
     let full = path.isEmpty ? name : "\(path).\(name)"
     if let node = parameterNodes[full] { return Value(graph: self, index: node) }

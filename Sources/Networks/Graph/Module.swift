@@ -40,7 +40,9 @@ func modulePaths(_ root: any Module) -> [ObjectIdentifier: String] {
       while let mirror = level {
         for child in mirror.children {
           // A sequence of layers names them by number, not by the property that holds them.
-          visit(child.value, child.label == "layers" && value is Sequential ? path : join(path, child.label ?? ""))
+          visit(
+            child.value, child.label == "layers" && value is Sequential ? path : join(path, child.label ?? "")
+          )
         }
         level = mirror.superclassMirror
       }

@@ -16,7 +16,9 @@ public struct StateDict: Sendable, Equatable {
   public init(initializing parameters: [Graph.Parameter], seed: UInt64 = 0) {
     for parameter in parameters {
       // FNV-1a, which is the same in every process.
-      let hash = parameter.name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+      let hash = parameter.name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+        ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+      }
       var generator = SeededGenerator(seed: seed ^ hash)
       self[parameter.name] = parameter.initializer.tensor(parameter.shape, using: &generator)
     }

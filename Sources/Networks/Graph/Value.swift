@@ -95,7 +95,8 @@ public struct Value {
     var sizes: [Int] = []
     for (l, r) in zip(left, right) {
       guard l == r || l == 1 || r == 1 else {
-        throw GraphError("shapes \(a.shape) and \(b.shape) cannot be broadcast together", layer: a.graph.layer)
+        throw GraphError(
+          "shapes \(a.shape) and \(b.shape) cannot be broadcast together", layer: a.graph.layer)
       }
       sizes.append(l == 1 ? r : l)
     }

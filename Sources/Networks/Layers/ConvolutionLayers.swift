@@ -30,7 +30,8 @@ public class ConvolutionLayer: Module, @unchecked Sendable {
         "\(inChannels) input and \(outChannels) output channels, kernels of \(kernelSize), in \(options.groups) groups: "
           + "channels must be divisible by the groups, and sizes at least 1", layer: graph.layer)
     }
-    let channels = isTransposed ? [inChannels, outChannels / options.groups] : [outChannels, inChannels / options.groups]
+    let channels =
+      isTransposed ? [inChannels, outChannels / options.groups] : [outChannels, inChannels / options.groups]
     let shape = Shape(channels + kernelSize)
     // PyTorch's: even, within 1 / sqrt(fan in), the weight and the bias alike.
     let bound = 1 / Double(shape.dimensions[1...].reduce(1, *)).squareRoot()
@@ -68,7 +69,8 @@ public class ConvolutionLayer: Module, @unchecked Sendable {
     var options = options
     options.padding = Padding(.explicit(Array(geometry.padding.suffix(geometry.rank))))
     return try x.apply(
-      Operators.ConvInputGradient(options: options, inputShape: geometry.inputShape, hasBias: bias != nil), weight,
+      Operators.ConvInputGradient(options: options, inputShape: geometry.inputShape, hasBias: bias != nil),
+      weight,
       bias)
   }
 }
@@ -76,7 +78,8 @@ public class ConvolutionLayer: Module, @unchecked Sendable {
 /// Cross-correlation along one axis: `[N, C, L]`; PyTorch's `Conv1d`.
 public final class Conv1d: ConvolutionLayer, Layer, @unchecked Sendable {
   public init(
-    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1, padding: Padding = .valid,
+    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1,
+    padding: Padding = .valid,
     dilation: PerAxis = 1, groups: Int = 1, bias: Bool = true, initializer: Initializer? = nil
   ) {
     super.init(1, inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, initializer)
@@ -97,7 +100,8 @@ public final class Conv2d: ConvolutionLayer, Layer, @unchecked Sendable {
   ///   - bias: whether a number is added to every output channel.
   ///   - initializer: of the weight; PyTorch's where nil.
   public init(
-    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1, padding: Padding = .valid,
+    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1,
+    padding: Padding = .valid,
     dilation: PerAxis = 1, groups: Int = 1, bias: Bool = true, initializer: Initializer? = nil
   ) {
     super.init(2, inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, initializer)
@@ -108,7 +112,8 @@ public final class Conv2d: ConvolutionLayer, Layer, @unchecked Sendable {
 /// Cross-correlation of volumes: `[N, C, D, H, W]`; PyTorch's `Conv3d`.
 public final class Conv3d: ConvolutionLayer, Layer, @unchecked Sendable {
   public init(
-    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1, padding: Padding = .valid,
+    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1,
+    padding: Padding = .valid,
     dilation: PerAxis = 1, groups: Int = 1, bias: Bool = true, initializer: Initializer? = nil
   ) {
     super.init(3, inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, initializer)
@@ -120,40 +125,49 @@ public final class Conv3d: ConvolutionLayer, Layer, @unchecked Sendable {
 public final class ConvTranspose1d: ConvolutionLayer, Layer, @unchecked Sendable {
   public let outputPadding: [Int]
   public init(
-    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1, padding: Padding = .valid,
+    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1,
+    padding: Padding = .valid,
     outputPadding: PerAxis = 0, groups: Int = 1, bias: Bool = true, dilation: PerAxis = 1,
     initializer: Initializer? = nil
   ) {
     self.outputPadding = outputPadding.values
     super.init(1, inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, initializer)
   }
-  public func forward(_ x: Value) throws(GraphError) -> Value { try transposed(x, outputPadding: outputPadding) }
+  public func forward(_ x: Value) throws(GraphError) -> Value {
+    try transposed(x, outputPadding: outputPadding)
+  }
 }
 
 /// The transpose of ``Conv2d``, which makes planes larger; PyTorch's `ConvTranspose2d`.
 public final class ConvTranspose2d: ConvolutionLayer, Layer, @unchecked Sendable {
   public let outputPadding: [Int]
   public init(
-    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1, padding: Padding = .valid,
+    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1,
+    padding: Padding = .valid,
     outputPadding: PerAxis = 0, groups: Int = 1, bias: Bool = true, dilation: PerAxis = 1,
     initializer: Initializer? = nil
   ) {
     self.outputPadding = outputPadding.values
     super.init(2, inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, initializer)
   }
-  public func forward(_ x: Value) throws(GraphError) -> Value { try transposed(x, outputPadding: outputPadding) }
+  public func forward(_ x: Value) throws(GraphError) -> Value {
+    try transposed(x, outputPadding: outputPadding)
+  }
 }
 
 /// The transpose of ``Conv3d``; PyTorch's `ConvTranspose3d`.
 public final class ConvTranspose3d: ConvolutionLayer, Layer, @unchecked Sendable {
   public let outputPadding: [Int]
   public init(
-    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1, padding: Padding = .valid,
+    _ inChannels: Int, _ outChannels: Int, kernelSize: PerAxis, stride: PerAxis = 1,
+    padding: Padding = .valid,
     outputPadding: PerAxis = 0, groups: Int = 1, bias: Bool = true, dilation: PerAxis = 1,
     initializer: Initializer? = nil
   ) {
     self.outputPadding = outputPadding.values
     super.init(3, inChannels, outChannels, kernelSize, stride, padding, dilation, groups, bias, initializer)
   }
-  public func forward(_ x: Value) throws(GraphError) -> Value { try transposed(x, outputPadding: outputPadding) }
+  public func forward(_ x: Value) throws(GraphError) -> Value {
+    try transposed(x, outputPadding: outputPadding)
+  }
 }

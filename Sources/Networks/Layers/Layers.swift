@@ -63,7 +63,9 @@ public final class MaxPool2d: Layer {
       ceilMode: ceilMode)
   }
 
-  public func forward(_ x: Value) throws(GraphError) -> Value { try x.apply(Operators.MaxPool(options: options)) }
+  public func forward(_ x: Value) throws(GraphError) -> Value {
+    try x.apply(Operators.MaxPool(options: options))
+  }
 }
 
 /// The average of every window.
@@ -101,7 +103,8 @@ public final class Flatten: Layer {
 
   public func forward(_ x: Value) throws(GraphError) -> Value {
     guard (0...x.shape.rank).contains(startAxis) else {
-      throw GraphError("a tensor of shape \(x.shape) has no axis \(startAxis) to flatten from", layer: x.graph.layer)
+      throw GraphError(
+        "a tensor of shape \(x.shape) has no axis \(startAxis) to flatten from", layer: x.graph.layer)
     }
     let dimensions = x.shape.dimensions
     return try x.reshaped(Shape(dimensions[..<startAxis] + [dimensions[startAxis...].reduce(1, *)]))

@@ -18,7 +18,8 @@ extension Value {
     _ targets: Value, labelSmoothing: Double = 0, classWeights: [Double]? = nil
   ) throws(GraphError) -> Value {
     guard shape.rank >= 2, targets.shape == Shape([shape[0]] + shape.dimensions[2...]) else {
-      throw GraphError("targets of shape \(targets.shape) for logits of \(shape): they must be [N, ...] and [N, C, ...]")
+      throw GraphError(
+        "targets of shape \(targets.shape) for logits of \(shape): they must be [N, ...] and [N, C, ...]")
     }
     guard (0...1).contains(labelSmoothing) else {
       throw GraphError("a label smoothing of \(labelSmoothing): it must be from 0 to 1")
@@ -30,7 +31,8 @@ extension Value {
       let total = try target.sum().reshaped([])
       if labelSmoothing > 0 {
         // Of samples that have a class.
-        let spread = try target.sum(axes: [1]).scaled(by: labelSmoothing / Double(classes)).broadcast(to: shape)
+        let spread = try target.sum(axes: [1]).scaled(by: labelSmoothing / Double(classes)).broadcast(
+          to: shape)
         target = try target.scaled(by: 1 - labelSmoothing) + spread
       }
       return try (target * logp).sum().reshaped([]).scaled(by: -1) / total
@@ -63,7 +65,9 @@ extension Value {
   }
 
   /// d^2 / 2 where |d| is at most delta, delta * (|d| - delta / 2) elsewhere, d = x - target. PyTorch `huber_loss`.
-  public func huberLoss(_ target: Value, delta: Double = 1, reduction: Reduction = .mean) throws(GraphError) -> Value {
+  public func huberLoss(_ target: Value, delta: Double = 1, reduction: Reduction = .mean) throws(GraphError)
+    -> Value
+  {
     // With c = min(|d|, delta): c * (|d| - c / 2).
     let size = try (self - target).abs()
     let clipped = try size - size.scaled(by: 1, adding: -delta).activated(.relu)

@@ -125,6 +125,11 @@ extension Operators {
           ConvInputGradient(options: options.withoutFill, inputShape: inputs[1].shape), g),
       ]
     }
+
+    func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      let geometry = try ConvolutionGeometry(input: site.inputs[1].shape, weight: weightShape, options)
+      return WeightGradientPlan(geometry).map { ConvWeightGradientStep(site, $0) }
+    }
   }
 
   /// The sum of every channel: `[N, C, ...]` to `[C]`.

@@ -27,6 +27,13 @@ extension Operators {
       try matmul(inputs[0], inputs[1], transposeA: transposeA, transposeB: transposeB)
     }
 
+    public func step(_ site: StepSite) -> (any Step)? {
+      let product = MatrixProduct(
+        site.inputs[0].shape, site.inputs[1].shape, transposeA: transposeA, transposeB: transposeB)
+      let y = site.outputPointer
+      return PointerStep { product(site.inputs[0], site.inputs[1], into: y) }
+    }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       let (a, b) = (inputs[0], inputs[1])
       return [
@@ -58,6 +65,20 @@ extension Operators {
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> {
       try linear(inputs[0], weight: inputs[1], bias: inputs.count > 2 ? inputs[2] : nil)
+    }
+
+    public func step(_ site: StepSite) -> (any Step)? {
+      let product = MatrixProduct(site.inputs[0].shape, site.inputs[1].shape, transposeB: true)
+      let (y, features) = (site.outputPointer, site.output.shape[1])
+      let (count, hasBias) = (site.output.shape.count, site.inputs.count > 2)
+      return PointerStep {
+        product(site.inputs[0], site.inputs[1], into: y)
+        if !hasBias { return }
+        let bias = site.pointer(2)
+        for row in stride(from: 0, to: count, by: features) {
+          for i in 0..<features { y[row + i] += bias[i] }
+        }
+      }
     }
 
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {

@@ -29,7 +29,8 @@ extension Operators {
         return sum / count
       }
       let means = (0..<c).map { mean($0) { $0 } }
-      let variances = (0..<c).map { channel in mean(channel) { ($0 - means[channel]) * ($0 - means[channel]) } }
+      let variances = (0..<c).map { channel in mean(channel) { ($0 - means[channel]) * ($0 - means[channel]) }
+      }
       return Tensor((means + variances).map { Scalar($0) }, shape: [2, c])
     }
 
@@ -106,7 +107,8 @@ extension Operators {
       let second = try normalizeSecondGradients(
         inputGradient: Tensor(zeros: inputs[2].shape),
         weightGradient: inputs[0].slice(1..<2, axis: 0).reshaped([channels]),
-        biasGradient: inputs[0].slice(0..<1, axis: 0).reshaped([channels]), upstream: inputs[1], input: inputs[2],
+        biasGradient: inputs[0].slice(0..<1, axis: 0).reshaped([channels]), upstream: inputs[1],
+        input: inputs[2],
         .batch, weight: Tensor(repeating: 1, shape: [channels]), epsilon: epsilon)
       return part == 0 ? second.upstream : second.input
     }
@@ -135,7 +137,8 @@ extension Operators {
     func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       let parts = try [0, 1, 2].map { (part) throws(GraphError) in
         try g.apply(
-          NormalizeSecondGradient(kind: .batch, part: part, epsilon: epsilon), inputs[0], inputs[1], inputs[3])
+          NormalizeSecondGradient(kind: .batch, part: part, epsilon: epsilon), inputs[0], inputs[1], inputs[3]
+        )
       }
       // What the sums and the statistics owe to u and x is in these.
       return [parts[0], parts[1], nil, parts[2], nil]
@@ -208,7 +211,8 @@ extension Operators {
       let weight = inputs.count > 1 ? inputs[1] : nil
       return try inputs.indices.map { (part) throws(GraphError) in
         try u.apply(
-          NormalizeGradient(kind: kind, part: part, epsilon: epsilon, shape: inputs[part].shape), inputs[0], weight)
+          NormalizeGradient(kind: kind, part: part, epsilon: epsilon, shape: inputs[part].shape), inputs[0],
+          weight)
       }
     }
   }

@@ -22,9 +22,7 @@ extension Operators {
       [try u.apply(MaxPoolGradient(options: options), inputs[0])]
     }
 
-    public func step(_ site: StepSite) -> (any Step)? {
-      options.isSquareOfTwo ? SquarePoolStep(site) : nil
-    }
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? { try MaxPoolStep(site, options) }
   }
 
   /// Each window's u, at the place of its greatest x.
@@ -46,8 +44,8 @@ extension Operators {
       [try g.apply(MaxPoolGather(options: options), inputs[1]), nil]
     }
 
-    func step(_ site: StepSite) -> (any Step)? {
-      options.isSquareOfTwo ? SquarePoolGradientStep(site) : nil
+    func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      try MaxPoolGradientStep(site, options)
     }
   }
 

@@ -115,7 +115,8 @@ extension Operators {
         isInverse ? x[2] % factor == 0 && x[3] % factor == 0 : x[1] % block == 0
       else { throw .invalid("the sizes are not divisible by the factor \(factor)") }
       return isInverse
-        ? [x[0], x[1] * block, x[2] / factor, x[3] / factor] : [x[0], x[1] / block, x[2] * factor, x[3] * factor]
+        ? [x[0], x[1] * block, x[2] / factor, x[3] / factor]
+        : [x[0], x[1] / block, x[2] * factor, x[3] * factor]
     }
 
     public func callAsFunction<Scalar: FloatingScalar>(

@@ -33,17 +33,33 @@ public struct Adam: Optimizer {
     _ parameters: inout [Tensor<Scalar>], gradients: [Tensor<Scalar>]
   ) {
     let steps = memory.steps + 1
-    let (decay, decoupled) = (Scalar(weightDecay), decoupledWeightDecay)
-    let (beta1, beta2, epsilon) = (Scalar(betas.0), Scalar(betas.1), Scalar(epsilon))
-    let (rest1, rest2) = (Scalar(1 - betas.0), Scalar(1 - betas.1))
-    let rate = Scalar(learningRate / (1 - Double.pow(betas.0, steps)))
-    let correction = Scalar((1 - Double.pow(betas.1, steps)).squareRoot())
-    let shrink = Scalar(1 - learningRate * weightDecay)
-    memory.update(&parameters, gradients, slots: 2) { p, gradient, m, v in
-      let g = decoupled ? gradient : gradient + decay * p
+    memory.update(
+      &parameters, gradients, slots: 2,
+      Rule(
+        decay: decoupledWeightDecay ? 0 : Scalar(weightDecay),
+        kept: decoupledWeightDecay ? Scalar(1 - learningRate * weightDecay) : 1, beta1: Scalar(betas.0),
+        beta2: Scalar(betas.1), rest1: Scalar(1 - betas.0), rest2: Scalar(1 - betas.1),
+        rate: Scalar(learningRate / (1 - Double.pow(betas.0, steps))),
+        correction: Scalar((1 - Double.pow(betas.1, steps)).squareRoot()), epsilon: Scalar(epsilon)))
+  }
+
+  private struct Rule<Scalar: FloatingScalar>: UpdateRule {
+    let decay: Scalar
+    let kept: Scalar
+    let beta1: Scalar
+    let beta2: Scalar
+    let rest1: Scalar
+    let rest2: Scalar
+    let rate: Scalar
+    let correction: Scalar
+    let epsilon: Scalar
+
+    @inline(__always)
+    func callAsFunction(_ p: inout Scalar, _ gradient: Scalar, _ m: inout Scalar, _ v: inout Scalar) {
+      let g = gradient + decay * p
       m = beta1 * m + rest1 * g
       v = beta2 * v + rest2 * g * g
-      p = (decoupled ? p * shrink : p) - rate * m / (v.squareRoot() / correction + epsilon)
+      p = p * kept - rate * m / (v.squareRoot() / correction + epsilon)
     }
   }
 }

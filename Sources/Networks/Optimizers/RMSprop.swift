@@ -28,9 +28,23 @@ public struct RMSprop: Optimizer {
   public mutating func step<Scalar: FloatingScalar>(
     _ parameters: inout [Tensor<Scalar>], gradients: [Tensor<Scalar>]
   ) {
-    let (rate, alpha, rest) = (Scalar(learningRate), Scalar(alpha), Scalar(1 - alpha))
-    let (epsilon, decay, momentum) = (Scalar(epsilon), Scalar(weightDecay), Scalar(momentum))
-    memory.update(&parameters, gradients, slots: 2) { p, gradient, v, b in
+    memory.update(
+      &parameters, gradients, slots: 2,
+      Rule(
+        rate: Scalar(learningRate), alpha: Scalar(alpha), rest: Scalar(1 - alpha), epsilon: Scalar(epsilon),
+        decay: Scalar(weightDecay), momentum: Scalar(momentum)))
+  }
+
+  private struct Rule<Scalar: FloatingScalar>: UpdateRule {
+    let rate: Scalar
+    let alpha: Scalar
+    let rest: Scalar
+    let epsilon: Scalar
+    let decay: Scalar
+    let momentum: Scalar
+
+    @inline(__always)
+    func callAsFunction(_ p: inout Scalar, _ gradient: Scalar, _ v: inout Scalar, _ b: inout Scalar) {
       let g = gradient + decay * p
       v = alpha * v + rest * g * g
       b = momentum * b + g / (v.squareRoot() + epsilon)

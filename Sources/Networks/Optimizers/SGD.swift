@@ -29,16 +29,29 @@ public struct SGD: Optimizer {
   public mutating func step<Scalar: FloatingScalar>(
     _ parameters: inout [Tensor<Scalar>], gradients: [Tensor<Scalar>]
   ) {
-    let (isFirst, rate, momentum) = (memory.steps == 0, Scalar(learningRate), Scalar(momentum))
-    let (kept, decay, nesterov) = (Scalar(1 - dampening), Scalar(weightDecay), nesterov)
-    if momentum == 0 {
-      memory.update(&parameters, gradients, slots: 0) { p, gradient, _, _ in p -= rate * (gradient + decay * p) }
-      return
-    }
-    memory.update(&parameters, gradients, slots: 1) { p, gradient, v, _ in
+    // The first step's v is g itself: v is 0, and nothing is dampened.
+    memory.update(
+      &parameters, gradients, slots: momentum == 0 ? 0 : 1,
+      Rule(
+        rate: Scalar(learningRate), decay: Scalar(weightDecay), momentum: Scalar(momentum),
+        kept: Scalar(memory.steps == 0 ? 1 : 1 - dampening), ownPart: nesterov || momentum == 0 ? 1 : 0,
+        momentumPart: momentum == 0 ? 0 : nesterov ? Scalar(momentum) : 1))
+  }
+
+  private struct Rule<Scalar: FloatingScalar>: UpdateRule {
+    let rate: Scalar
+    let decay: Scalar
+    let momentum: Scalar
+    let kept: Scalar
+    /// Parts of g and of v in the step.
+    let ownPart: Scalar
+    let momentumPart: Scalar
+
+    @inline(__always)
+    func callAsFunction(_ p: inout Scalar, _ gradient: Scalar, _ v: inout Scalar, _: inout Scalar) {
       let g = gradient + decay * p
-      v = isFirst ? g : momentum * v + kept * g
-      p -= rate * (nesterov ? g + momentum * v : v)
+      v = momentum * v + kept * g
+      p -= rate * (ownPart * g + momentumPart * v)
     }
   }
 }

@@ -29,17 +29,40 @@ final class ConvStep: Step {
 
   private func makePlan() throws(GeometryError) -> ConvolutionPlan {
     let bias = hasBias ? site.inputs[2] : nil
+    var options = ConvolutionPlan.Options()
+    options.weightsChange = !isConstant
     return isTransposed
-      ? try ConvolutionPlan(transposing: geometry, weight: site.inputs[1], bias: bias, epilogue: epilogue)
-      : try ConvolutionPlan(geometry, weight: site.inputs[1], bias: bias, epilogue: epilogue)
+      ? try ConvolutionPlan(
+        transposing: geometry, weight: site.inputs[1], bias: bias, epilogue: epilogue, options: options)
+      : try ConvolutionPlan(
+        geometry, weight: site.inputs[1], bias: bias, epilogue: epilogue, options: options)
   }
 
   func run() throws(GeometryError) {
-    let residual = hasResidual ? site.inputs[site.inputs.count - 1] : nil
-    if let plan {
-      try plan(site.inputs[0], adding: residual, into: &output)
-    } else {
-      try makePlan()(site.inputs[0], adding: residual, into: &output)
+    if !isConstant {
+      // Taken out while it is changed, so that its memory has one owner.
+      var last = plan
+      plan = nil
+      if last?.repack(weight: site.inputs[1], bias: hasBias ? site.inputs[2] : nil) != true {
+        last = try makePlan()
+      }
+      plan = last
     }
+    try plan!(
+      site.inputs[0], adding: hasResidual ? site.inputs[site.inputs.count - 1] : nil, into: &output)
   }
+}
+
+/// A convolution's weight gradient by its plan.
+final class ConvWeightGradientStep: Step {
+  private let site: StepSite
+  private let plan: WeightGradientPlan
+  private var output: Tensor<Float>
+
+  init(_ site: StepSite, _ plan: WeightGradientPlan) {
+    (self.site, self.plan) = (site, plan)
+    output = Tensor(borrowing: site.outputPointer, shape: site.output.shape)
+  }
+
+  func run() { plan(upstream: site.inputs[0], input: site.inputs[1], into: &output) }
 }

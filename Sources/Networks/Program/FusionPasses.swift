@@ -59,7 +59,8 @@ extension Lowering {
             transposed.epilogue.activation = activation
             changed = true
             return rebuilt.insert(
-              transposed, inputs(from[0]).map { rebuilt.places[$0]! }, node.shape, layer: nodes[from[0]].layer)
+              transposed, inputs(from[0]).map { rebuilt.places[$0]! }, node.shape, layer: nodes[from[0]].layer
+            )
           }
         }
         if operation(i, Operators.Binary.self)?.function == .add, from[0] != from[1] {

@@ -43,7 +43,9 @@ struct Lowering {
     }
     var known: [Key: Int] = [:]
     self = rebuilding { i, rebuilt in
-      guard case .operation(let operation, let inputs) = nodes[i].source else { return rebuilt.append(nodes[i]) }
+      guard case .operation(let operation, let inputs) = nodes[i].source else {
+        return rebuilt.append(nodes[i])
+      }
       let key = Key(operation: AnyHashable(operation), inputs: inputs.map { rebuilt.places[$0]! })
       if let place = known[key] { return place }
       let place = rebuilt.append(nodes[i])

@@ -26,14 +26,17 @@ struct MemoryPlan {
       owner[i] = owner[lowering.inputs(i)[0]]
     }
     var last = Array(nodes.indices)
-    for i in nodes.indices { for input in lowering.inputs(i) { last[owner[input]] = max(last[owner[input]], i) } }
+    for i in nodes.indices {
+      for input in lowering.inputs(i) { last[owner[input]] = max(last[owner[input]], i) }
+    }
     for output in lowering.outputs { last[owner[output]] = nodes.count }
     // What dies as it is read may be written over.
     for i in nodes.indices where owner[i] == i && !isOutside[i] {
       guard case .operation(let operation, let inputs) = nodes[i].source else { continue }
       for k in operation.overwritableInputs {
         let source = owner[inputs[k]]
-        if last[source] == i, !isOutside[source], Self.room(nodes[source].shape) == Self.room(nodes[i].shape) {
+        if last[source] == i, !isOutside[source], Self.room(nodes[source].shape) == Self.room(nodes[i].shape)
+        {
           for j in owner.indices where owner[j] == i { owner[j] = source }
           last[source] = last[i]
           break

@@ -15,6 +15,7 @@ public final class Program: CustomStringConvertible {
   private var kept: [Int: Tensor<Float>] = [:]
   private var constantSteps: [any Step] = []
   private var steps: [any Step] = []
+  private var stepNames: [String] = []
   private var parameterNodes: [String: Int] = [:]
   private var inputNodes: [String: Int] = [:]
   private let updates: [(parameter: Int, value: Int)]
@@ -74,7 +75,8 @@ public final class Program: CustomStringConvertible {
       }
     }
     for i in nodes.indices {
-      guard case .operation(let operation, let inputs) = nodes[i].source, !(operation is Operators.Reshape) else {
+      guard case .operation(let operation, let inputs) = nodes[i].source, !(operation is Operators.Reshape)
+      else {
         continue
       }
       let site = StepSite(
@@ -82,7 +84,12 @@ public final class Program: CustomStringConvertible {
         counter: counter)
       do {
         let step = try operation.step(site) ?? DefinitionStep(operation, site)
-        if isConstant[i] { constantSteps.append(step) } else { steps.append(step) }
+        if isConstant[i] {
+          constantSteps.append(step)
+        } else {
+          steps.append(step)
+          stepNames.append(lowering.name(i))
+        }
       } catch {
         throw GraphError("\(operation.name): \(error)", layer: nodes[i].layer)
       }
@@ -94,7 +101,9 @@ public final class Program: CustomStringConvertible {
   }
 
   private static func copy(_ tensor: Tensor<Float>, to memory: UnsafeMutablePointer<Float>) {
-    tensor.withUnsafeBufferPointer { if let base = $0.baseAddress { memory.update(from: base, count: $0.count) } }
+    tensor.withUnsafeBufferPointer {
+      if let base = $0.baseAddress { memory.update(from: base, count: $0.count) }
+    }
   }
 
   /// The parameters that the program reads or changes.
@@ -106,11 +115,14 @@ public final class Program: CustomStringConvertible {
   public func load(_ state: StateDict, isComplete: Bool = true) throws(GraphError) {
     for parameter in parameters {
       guard let tensor = state[parameter.name] else {
-        if isComplete { throw GraphError("the weights have no \(parameter.name), of shape \(parameter.shape)") }
+        if isComplete {
+          throw GraphError("the weights have no \(parameter.name), of shape \(parameter.shape)")
+        }
         continue
       }
       guard tensor.shape == parameter.shape else {
-        throw GraphError("\(parameter.name) has the shape \(tensor.shape) in the weights, \(parameter.shape) in the network")
+        throw GraphError(
+          "\(parameter.name) has the shape \(tensor.shape) in the weights, \(parameter.shape) in the network")
       }
       Self.copy(tensor, to: pointer(parameter.name)!)
     }
@@ -146,7 +158,8 @@ public final class Program: CustomStringConvertible {
     for (name, node) in inputNodes {
       guard let tensor = inputs[name] else { throw GraphError("the input \(name) is missing") }
       guard tensor.shape == tensors[node].shape else {
-        throw GraphError("the input \(name) has the shape \(tensor.shape): the program's is \(tensors[node].shape)")
+        throw GraphError(
+          "the input \(name) has the shape \(tensor.shape): the program's is \(tensors[node].shape)")
       }
       Self.copy(tensor, to: Self.pointer(tensors[node]))
     }
@@ -173,6 +186,19 @@ public final class Program: CustomStringConvertible {
     counter.run += 1
   }
 
+  /// Runs once more on the inputs that stand in memory, with a clock.
+  /// - Returns: for every step that runs, in order, the layer with its operator, and its seconds.
+  public func profile() throws(GraphError) -> [(step: String, seconds: Double)] {
+    try run()
+    var results: [(step: String, seconds: Double)] = []
+    for (name, step) in zip(stepNames, steps) {
+      let start = ContinuousClock.now
+      do { try step.run() } catch { throw GraphError("\(error)") }
+      results.append((name, (ContinuousClock.now - start) / .seconds(1)))
+    }
+    return results
+  }
+
   /// Runs so far: what random steps go by.
   var runs: UInt64 {
     get { counter.run }
@@ -191,11 +217,13 @@ public final class Program: CustomStringConvertible {
   }
 
   /// What runs, in order: the layer, the operator and its output's shape.
-  public var listing: [String] {
-    lowering.nodes.compactMap { node in
-      guard case .operation(let operation, _) = node.source, !(operation is Operators.Reshape) else { return nil }
-      return "\(node.layer)\(node.layer.isEmpty ? "" : ": ")\(operation.name) -> \(node.shape)"
-    }
+  public var listing: [String] { stepNames }
+}
+
+extension Lowering {
+  fileprivate func name(_ i: Int) -> String {
+    guard case .operation(let operation, _) = nodes[i].source else { return "" }
+    return "\(nodes[i].layer)\(nodes[i].layer.isEmpty ? "" : ": ")\(operation.name) -> \(nodes[i].shape)"
   }
 }
 

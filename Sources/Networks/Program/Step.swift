@@ -79,7 +79,8 @@ func ElementwiseStep(
       let y = UnsafeMutableRawPointer(y + start)
       for i in 0..<vectors {
         let (x, z) = (
-          a.load(fromByteOffset: 64 * i, as: SIMD16<Float>.self), b.load(fromByteOffset: 64 * i, as: SIMD16<Float>.self)
+          a.load(fromByteOffset: 64 * i, as: SIMD16<Float>.self),
+          b.load(fromByteOffset: 64 * i, as: SIMD16<Float>.self)
         )
         y.storeBytes(of: body(x, z), toByteOffset: 64 * i, as: SIMD16<Float>.self)
       }

@@ -48,7 +48,9 @@ public final class TrainingProgram {
   }
 
   /// One of the other outputs of the last run.
-  public func withOther<Result>(_ i: Int, count: Int, _ body: (UnsafeBufferPointer<Float>) -> Result) -> Result {
+  public func withOther<Result>(_ i: Int, count: Int, _ body: (UnsafeBufferPointer<Float>) -> Result)
+    -> Result
+  {
     precondition((0..<otherCount).contains(i), "there are \(otherCount) other outputs")
     return body(UnsafeBufferPointer(start: program.outputPointer(1 + i), count: count))
   }

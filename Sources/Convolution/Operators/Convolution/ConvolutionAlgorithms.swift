@@ -59,8 +59,7 @@ private func plannedInputGradient(
 func convolutionWeightGradient<Scalar: FloatingScalar>(
   _ g: ConvolutionGeometry, _ dy: Tensor<Scalar>, _ x: Tensor<Scalar>
 ) -> Tensor<Scalar> {
-  if g.outChannels / g.groups >= DirectWeightGradient.fewestRows, g.batch > 0, g.fitsTables,
-    let dy = dy as? Tensor<Float>,
+  if WeightGradientPlan.accepts(g), let dy = dy as? Tensor<Float>,
     let x = x as? Tensor<Float>, let dw = DirectWeightGradient(g)(dy, x) as? Tensor<Scalar>
   {
     return dw
@@ -72,4 +71,23 @@ func convolutionWeightGradient<Scalar: FloatingScalar>(
     return dw
   }
   return ConvolutionLoops(g).weightGradient(dy, x)
+}
+
+/// A convolution's weight gradient prepared for many inputs of one shape.
+package struct WeightGradientPlan: Sendable {
+  private let planned: DirectWeightGradient
+
+  /// Nil where the plain loops or depthwise blocks compute it.
+  package init?(_ geometry: ConvolutionGeometry) {
+    guard Self.accepts(geometry) else { return nil }
+    planned = DirectWeightGradient(geometry)
+  }
+
+  static func accepts(_ g: ConvolutionGeometry) -> Bool {
+    g.outChannels / g.groups >= DirectWeightGradient.fewestRows && g.batch > 0 && g.fitsTables
+  }
+
+  package func callAsFunction(upstream: Tensor<Float>, input: Tensor<Float>, into gradient: inout Tensor<Float>) {
+    planned(upstream, input, into: &gradient)
+  }
 }

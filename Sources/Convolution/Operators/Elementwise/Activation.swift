@@ -32,7 +32,9 @@ public enum Activation: Sendable, Hashable {
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   public func callAsFunction<Scalar: FloatingScalar>(_ input: Tensor<Scalar>) -> Tensor<Scalar> {
-    if vectorFunction != nil, let input = input as? Tensor<Float>, let output = applied(to: input) as? Tensor<Scalar> {
+    if vectorFunction != nil, let input = input as? Tensor<Float>,
+      let output = applied(to: input) as? Tensor<Scalar>
+    {
       return output
     }
     return map(input) { value($0) }

@@ -9,11 +9,25 @@ private let fewestTiledRows = 5
 func tiledProduct(
   _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix
 ) -> Tensor<Float> {
+  Tensor(unsafeUninitializedShape: [left.rows, right.columns]) { y in
+    if let y = y.baseAddress { tiledProduct(a, left, b, right, into: y) }
+  }
+}
+
+/// The same, written to `left.rows * right.columns` elements.
+func tiledProduct(
+  _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix, into y: UnsafeMutablePointer<Float>
+) {
   // [batch, inFeatures] by weights [outFeatures, inFeatures], transposed: the weights' rows are the stream.
   if left.columnStep == 1, right.rowStep == 1, left.rows > 0, right.columns > 0, left.columns > 0,
     left.columns < 1 << 27  // places in eight rows fit 32 bits
   {
-    return left.rows < fewestTiledRows ? streamedProduct(a, left, b, right) : batchProduct(a, left, b, right)
+    if left.rows < fewestTiledRows {
+      streamedProduct(a, left, b, right, into: y)
+    } else {
+      batchProduct(a, left, b, right, into: y)
+    }
+    return
   }
   let product = TileProduct()
   let kernels = product.kernels
@@ -34,43 +48,48 @@ func tiledProduct(
       }
     }
   }
-  return b.withUnsafeBufferPointer { b in
-    Tensor(unsafeUninitializedShape: [left.rows, right.columns]) { y in
-      y.initialize(repeating: 0)
-      guard let y = y.baseAddress, let b = b.baseAddress else { return }
-      let blocks = right.columns.dividedRoundingUp(by: wide)
-      // Too few blocks of columns to keep the threads evenly busy are split by rows.
-      let tall = panels.widths.count
-      let threads = ThreadPool.shared.threadCount
-      let chunks = blocks % threads == 0 || blocks >= 8 * threads ? 1 : min(tall, threads)
-      ThreadPool.shared.parallelFor(blocks * chunks) { piece in
-        let (block, chunk) = (piece / chunks, piece % chunks)
-        let columns = block * wide..<min(right.columns, (block + 1) * wide)
-        let first = tall * chunk / chunks * product.panelRows
-        let rows = first..<min(left.rows, tall * (chunk + 1) / chunks * product.panelRows)
-        Scratch.withFloats(TileProduct.depthBlock * wide + product.scratchCount) { scratch in
-          var d = 0
-          while d < depth {
-            let count = min(TileProduct.depthBlock, depth - d)
-            let from = b + (d * right.rowStep + columns.lowerBound * right.columnStep)
-            if right.columnStep == 1 {
-              for k in 0..<count {
-                (scratch + k * wide).update(from: from + k * right.rowStep, count: columns.count)
-              }
-            } else {
-              kernels.transpose(
-                from, sourceStride: right.columnStep, scratch, outStride: wide, rows: columns.count,
-                columns: count)
+  let isEmpty = depth == 0
+  if isEmpty { y.update(repeating: 0, count: left.rows * right.columns) }
+  b.withUnsafeBufferPointer { b in
+    guard let b = b.baseAddress, !isEmpty else { return }
+    let blocks = right.columns.dividedRoundingUp(by: wide)
+    // Too few blocks of columns to keep the threads evenly busy are split by rows.
+    let tall = panels.widths.count
+    let threads = ThreadPool.shared.threadCount
+    let chunks = blocks % threads == 0 || blocks >= 8 * threads ? 1 : min(tall, threads)
+    ThreadPool.shared.parallelFor(blocks * chunks) { piece in
+      let (block, chunk) = (piece / chunks, piece % chunks)
+      let columns = block * wide..<min(right.columns, (block + 1) * wide)
+      let first = tall * chunk / chunks * product.panelRows
+      let rows = first..<min(left.rows, tall * (chunk + 1) / chunks * product.panelRows)
+      let lanes = product.shapes.lanes
+      Scratch.withFloats(TileProduct.depthBlock * wide + product.scratchCount + lanes) { scratch in
+        // What every first sum starts from.
+        let zeros = scratch + (TileProduct.depthBlock * wide + product.scratchCount)
+        zeros.update(repeating: 0, count: lanes)
+        var d = 0
+        while d < depth {
+          let count = min(TileProduct.depthBlock, depth - d)
+          let from = b + (d * right.rowStep + columns.lowerBound * right.columnStep)
+          if right.columnStep == 1 {
+            for k in 0..<count {
+              (scratch + k * wide).update(from: from + k * right.rowStep, count: columns.count)
             }
-            panels.withPanels { panels in
-              product.run(
-                panels + (first * depth + d * product.panelRows), panelStep: depth * product.panelRows,
-                rows: rows.count, scratch, bStride: wide, depth: count,
-                to: y + (first * right.columns + columns.lowerBound), cStride: right.columns,
-                columns: columns.count, .init(), scratch: scratch + TileProduct.depthBlock * wide)
-            }
-            d += count
+          } else {
+            kernels.transpose(
+              from, sourceStride: right.columnStep, scratch, outStride: wide, rows: columns.count,
+              columns: count)
           }
+          var ends = TileProduct.Ends()
+          if d == 0 { ends.bias = UnsafePointer(zeros) }
+          panels.withPanels { panels in
+            product.run(
+              panels + (first * depth + d * product.panelRows), panelStep: depth * product.panelRows,
+              rows: rows.count, scratch, bStride: wide, depth: count,
+              to: y + (first * right.columns + columns.lowerBound), cStride: right.columns,
+              columns: columns.count, ends, scratch: scratch + TileProduct.depthBlock * wide)
+          }
+          d += count
         }
       }
     }
@@ -78,13 +97,13 @@ func tiledProduct(
 }
 
 private func streamedProduct(
-  _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix
-) -> Tensor<Float> {
+  _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix, into y: UnsafeMutablePointer<Float>
+) {
   let kernels = Microkernels()
-  return a.withUnsafeBufferPointer { a in
+  a.withUnsafeBufferPointer { a in
     b.withUnsafeBufferPointer { b in
-      Tensor(unsafeUninitializedShape: [left.rows, right.columns]) { y in
-        guard let a = a.baseAddress, let b = b.baseAddress, let y = y.baseAddress else { return }
+      do {
+        guard let a = a.baseAddress, let b = b.baseAddress else { return }
         // Pieces of some rows, which all samples share while they are in the cache.
         let some = max(4, (1 << 15) / max(1, left.columns) / 4 * 4)
         ThreadPool.shared.parallelFor(right.columns.dividedRoundingUp(by: some)) { piece in
@@ -103,8 +122,8 @@ private func streamedProduct(
 /// The tile of direct convolution, with weights in the place of samples: eight rows of weights are read side by side as
 /// streams, and vectors go along the batch, so that the weights need not be copied together.
 private func batchProduct(
-  _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix
-) -> Tensor<Float> {
+  _ a: Tensor<Float>, _ left: Matrix, _ b: Tensor<Float>, _ right: Matrix, into y: UnsafeMutablePointer<Float>
+) {
   let kernels = Microkernels()
   let shapes = kernels.tileShapes
   let (batch, depth, outputs) = (left.rows, left.columns, right.columns)
@@ -128,10 +147,10 @@ private func batchProduct(
     }
   }
   let depthOffsets = (0..<passDepth).map { Int32($0) }
-  return b.withUnsafeBufferPointer { b in
+  b.withUnsafeBufferPointer { b in
     samples.withUnsafeBufferPointer { samples in
-      Tensor(unsafeUninitializedShape: [batch, outputs]) { y in
-        let (b, samples, y) = (b.baseAddress!, samples.baseAddress!, y.baseAddress!)
+      do {
+        let (b, samples) = (b.baseAddress!, samples.baseAddress!)
         let some = 4 * tall
         ThreadPool.shared.parallelFor(outputs.dividedRoundingUp(by: some)) { piece in
           let rows = piece * some..<min(outputs, (piece + 1) * some)

@@ -35,6 +35,24 @@ public func matmul<Scalar: FloatingScalar>(
   return plainProduct(a, left, b, right)
 }
 
+/// The product of two float32 matrices in memory that is given, for programs.
+package struct MatrixProduct: Sendable {
+  private let left: Matrix
+  private let right: Matrix
+
+  /// - Precondition: the shapes fit.
+  package init(_ a: Shape, _ b: Shape, transposeA: Bool = false, transposeB: Bool = false) {
+    (left, right) = (Matrix(a, isTransposed: transposeA), Matrix(b, isTransposed: transposeB))
+    precondition(left.columns == right.rows)
+  }
+
+  package func callAsFunction(
+    _ a: Tensor<Float>, _ b: Tensor<Float>, into y: UnsafeMutablePointer<Float>
+  ) {
+    tiledProduct(a, left, b, right, into: y)
+  }
+}
+
 /// Applies a fully connected layer.
 ///
 /// y[n, o] = bias[o] + sum over i of x[n, i] * weight[o, i]

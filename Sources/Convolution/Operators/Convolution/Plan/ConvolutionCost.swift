@@ -32,6 +32,13 @@ struct ConvolutionCost {
     }
   }
 
+  /// Cycles of packing one group's weights, shared by the samples.
+  func packing(_ algorithm: ConvolutionPlan.Algorithm) -> Double {
+    let weights = Double(rows) * inputs
+    let perSample = weights / Double(max(1, geometry.batch))
+    return perSample * (algorithm.winograd.map { 3.5 * Double($0.entries) } ?? taps)
+  }
+
   /// The algorithm for the transposed convolution.
   var transposed: ConvolutionPlan.Algorithm {
     let (channels, phases) = (geometry.inChannels / geometry.groups, Double(geometry.stride.reduce(1, *)))
@@ -120,8 +127,12 @@ struct ConvolutionCost {
 extension ConvolutionPlan {
   /// What the planner reckons that one sample's group costs by each algorithm within the budget, in cycles of one core;
   /// the cheapest first.
+  /// - Parameters:
+  ///   - geometry: shapes and how the kernel moves.
+  ///   - errorBudget: what algorithms must keep.
+  ///   - weightsChange: whether weights are packed for each run.
   public static func estimatedCycles(
-    _ geometry: ConvolutionGeometry, errorBudget: ErrorBudget = .default
+    _ geometry: ConvolutionGeometry, errorBudget: ErrorBudget = .default, weightsChange: Bool = false
   ) -> [(algorithm: Algorithm, cycles: Double)] {
     let cost = ConvolutionCost(geometry)
     var accepted: [Algorithm] = [.loops]
@@ -135,7 +146,9 @@ extension ConvolutionPlan {
         }
       }
     }
-    return accepted.filter { $0.errorBudget <= errorBudget }.map { (algorithm: $0, cycles: cost.cycles($0)) }
+    return accepted.filter { $0.errorBudget <= errorBudget }.map {
+      (algorithm: $0, cycles: cost.cycles($0) + (weightsChange ? cost.packing($0) : 0))
+    }
       .sorted { $0.cycles < $1.cycles }
   }
 }

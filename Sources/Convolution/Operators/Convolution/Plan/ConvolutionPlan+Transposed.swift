@@ -24,7 +24,9 @@ extension ConvolutionPlan {
     }
     if let turned = geometry.turned {
       let algorithm =
-        options.algorithm ?? Self.estimatedCycles(turned, errorBudget: options.errorBudget)[0].algorithm
+        options.algorithm
+        ?? Self.estimatedCycles(
+          turned, errorBudget: options.errorBudget, weightsChange: options.weightsChange)[0].algorithm
       switch algorithm {
       case .direct: break  // its one phase reads the kernels turned round as it packs them
       case .winograd4, .winograd2, .winograd5, .winograd1d:

@@ -85,6 +85,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     public var workspaceLimit: Int?
     /// The planner's choice where nil.
     public var algorithm: Algorithm?
+    /// Whether weights change from run to run, as in training, so that packing them counts.
+    public var weightsChange = false
 
     public init(
       errorBudget: ErrorBudget = .default, workspaceLimit: Int? = nil, algorithm: Algorithm? = nil
@@ -99,7 +101,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   /// What goes in, and what comes out.
   public let inputShape: Shape
   public let outputShape: Shape
-  private let planned: any PlannedConvolution
+  private var planned: any PlannedConvolution
   /// The outputs before 2x2 of them are pooled, where the algorithm does not pool them itself.
   private let unpooledShape: Shape?
 
@@ -122,7 +124,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     let bias = bias?.scalars
     let candidates =
       options.algorithm.map { [$0] }
-      ?? Self.estimatedCycles(geometry, errorBudget: options.errorBudget).map(\.algorithm)
+      ?? Self.estimatedCycles(
+        geometry, errorBudget: options.errorBudget, weightsChange: options.weightsChange
+      ).map(\.algorithm)
     var found: (Algorithm, any PlannedConvolution)?
     for algorithm in candidates where found == nil {
       try Self.validate(algorithm, accepts: geometry)
@@ -191,6 +195,12 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
         DepthwiseConvolution(g, weight, bias)
       }
     }
+  }
+
+  /// Takes other weights of the same shape, in the same memory where the algorithm can.
+  /// - Returns: false where the plan has to be made anew.
+  package mutating func repack(weight: Tensor<Float>, bias: Tensor<Float>?) -> Bool {
+    planned.repack(weight, bias?.scalars)
   }
 
   /// - Parameters:

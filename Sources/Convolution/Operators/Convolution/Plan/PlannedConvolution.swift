@@ -8,9 +8,17 @@ protocol PlannedConvolution: Sendable {
   /// Bytes of working memory that each thread needs.
   var workspaceBytes: Int { get }
 
+  /// The same with other weights, in the same memory.
+  /// - Returns: false where it has to be made anew.
+  mutating func repack(_ weight: Tensor<Float>, _ bias: [Float]?) -> Bool
+
   /// y from x. `finish` is called for every output once it is stored.
   func run(
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool)
+}
+
+extension PlannedConvolution {
+  mutating func repack(_ weight: Tensor<Float>, _ bias: [Float]?) -> Bool { false }
 }
 
 /// The plain loops as a plan.
@@ -34,8 +42,13 @@ struct PlannedLoops: PlannedConvolution {
 /// A transposed convolution as convolutions of stride 1, one after another: each writes its own outputs, which lie apart
 /// from one another, so that they are finished together at the end.
 struct PlannedPhases: PlannedConvolution {
-  let phases: [any PlannedConvolution]
+  var phases: [any PlannedConvolution]
   let outputs: Int
+
+  mutating func repack(_ weight: Tensor<Float>, _ bias: [Float]?) -> Bool {
+    for i in phases.indices where !phases[i].repack(weight, bias) { return false }
+    return true
+  }
 
   var weightBytes: Int { phases.reduce(0) { $0 + $1.weightBytes } }
   var workspaceBytes: Int { phases.map(\.workspaceBytes).max() ?? 0 }

@@ -13,9 +13,9 @@ struct DirectConvolution: PlannedConvolution {
   /// Where the outputs of each box go in their plane.
   private let targets: [Target]
   /// Panels of output channels, a group.
-  private let weights: [WeightPanels]
+  private var weights: [WeightPanels]
   /// Of all groups, each filled up to whole panels.
-  private let bias: [Float]
+  private var bias: [Float]
   private let depthChannels: Int
   private let rows: Int
   private let groups: Int
@@ -25,6 +25,10 @@ struct DirectConvolution: PlannedConvolution {
   /// Channels that one pass over a tile takes, and where each step of such a pass reads.
   private let passChannels: Int
   private let depthOffsets: [Int32]
+  /// Where each of the depth's taps stands in a kernel, and the kernel's size.
+  private let kernelPlaces: [Int]
+  private let kernelCount: Int
+  private let isTransposing: Bool
 
   /// Where a box's outputs go.
   private enum Target: Sendable {
@@ -40,11 +44,7 @@ struct DirectConvolution: PlannedConvolution {
 
   private init(
     _ g: ConvolutionGeometry, _ axes: [AxisTaps], depthChannels: Int, rows: Int, source: [Int],
-    target sizes: [Int], phase: [Int], stride: [Int], bias: [Float]?,
-    pack: (
-      _ kernels: Microkernels, _ group: Int, _ taps: [Int], _ first: Int, _ count: Int, _ wide: Int,
-      _ out: UnsafeMutablePointer<Float>
-    ) -> Void
+    target sizes: [Int], phase: [Int], stride: [Int], _ w: Tensor<Float>, bias: [Float]?, isTransposing: Bool
   ) {
     kernels = Microkernels()
     shapes = kernels.tileShapes
@@ -71,58 +71,82 @@ struct DirectConvolution: PlannedConvolution {
     let (planeStride, tapOffsets) = (boxes.planeStride, boxes.tapOffsets)
     depthOffsets = (0..<passChannels).flatMap { c in tapOffsets.map { Int32(c * planeStride + $0) } }
     self.passChannels = passChannels
-    let indices = kernelIndices(axes, kernel: g.kernel)
-    let kernels = kernels
-    weights = (0..<g.groups).map { group in
-      WeightPanels(rows: rows, depth: depthChannels * taps, widths: widths) { first, count, wide, out in
-        pack(kernels, group, indices, first, count, wide, out)
+    (kernelPlaces, kernelCount) = (kernelIndices(axes, kernel: g.kernel), g.kernel.reduce(1, *))
+    self.isTransposing = isTransposing
+    weights = []
+    self.bias = []
+    weights = w.withUnsafeBufferPointer { w in
+      (0..<g.groups).map { group in
+        WeightPanels(rows: rows, depth: depthChannels * taps, widths: widths) { first, count, wide, out in
+          pack(w.baseAddress!, group, first, count, wide, out)
+        }
       }
     }
-    let filled = vectors * lanes
-    self.bias = (0..<g.groups * filled).map { i in
+    fill(bias)
+  }
+
+  mutating func repack(_ w: Tensor<Float>, _ bias: [Float]?) -> Bool {
+    // Taken out while they are written, so that they have one owner.
+    var packed = weights
+    weights = []
+    w.withUnsafeBufferPointer { w in
+      for group in packed.indices {
+        packed[group].refill { first, count, wide, out in
+          pack(w.baseAddress!, group, first, count, wide, out)
+        }
+      }
+    }
+    weights = packed
+    fill(bias)
+    return true
+  }
+
+  private mutating func fill(_ bias: [Float]?) {
+    let filled = rows.dividedRoundingUp(by: shapes.lanes) * shapes.lanes
+    self.bias = (0..<groups * filled).map { i in
       i % filled < rows ? bias?[i / filled * rows + i % filled] ?? 0 : 0
+    }
+  }
+
+  /// One panel of a group's weights, from `[rows, depth channels, taps]` or, where it is the transpose, from
+  /// `[depth channels, rows, taps]`.
+  private func pack(
+    _ w: UnsafePointer<Float>, _ group: Int, _ first: Int, _ count: Int, _ wide: Int,
+    _ out: UnsafeMutablePointer<Float>
+  ) {
+    if !isTransposing {
+      let depth = depthChannels * kernelCount
+      kernels.transpose(
+        w + (group * rows + first) * depth, sourceStride: depth, out, outStride: wide, rows: count,
+        columns: depth)
+      return
+    }
+    Scratch.withFloats(kernelCount * wide) { kernel in
+      for channel in 0..<depthChannels {
+        kernels.transpose(
+          w + ((group * depthChannels + channel) * rows + first) * kernelCount, sourceStride: kernelCount, kernel,
+          outStride: wide, rows: count, columns: kernelCount)
+        for (t, index) in kernelPlaces.enumerated() {
+          (out + (channel * kernelPlaces.count + t) * wide).update(from: kernel + index * wide, count: count)
+        }
+      }
     }
   }
 
   /// y from x.
   init(forward g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
-    let (inputs, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
-    let taps = g.kernel.reduce(1, *)
-    self = w.withUnsafeBufferPointer { w in
-      DirectConvolution(
-        g, (0..<3).map { AxisTaps(g, axis: $0) }, depthChannels: inputs, rows: outputs, source: g.input,
-        target: g.output, phase: [0, 0, 0], stride: [1, 1, 1], bias: bias
-      ) { kernels, group, _, first, count, wide, out in
-        let depth = inputs * taps
-        kernels.transpose(
-          w.baseAddress! + (group * outputs + first) * depth, sourceStride: depth, out, outStride: wide,
-          rows: count, columns: depth)
-      }
-    }
+    self.init(
+      g, (0..<3).map { AxisTaps(g, axis: $0) }, depthChannels: g.inChannels / g.groups,
+      rows: g.outChannels / g.groups, source: g.input, target: g.output, phase: [0, 0, 0], stride: [1, 1, 1], w,
+      bias: bias, isTransposing: false)
   }
 
   /// dx from dy, for padding with zeros, at the inputs `phase`, `phase + stride` and so on.
   private init(transposing g: ConvolutionGeometry, phase: [Int], _ w: Tensor<Float>, _ bias: [Float]?) {
-    let (inputs, outputs) = (g.inChannels / g.groups, g.outChannels / g.groups)
-    let taps = g.kernel.reduce(1, *)
-    self = w.withUnsafeBufferPointer { w in
-      DirectConvolution(
-        g, (0..<3).map { AxisTaps(transposing: g, axis: $0, phase: phase[$0]) }, depthChannels: outputs,
-        rows: inputs, source: g.output, target: g.input, phase: phase, stride: g.stride, bias: bias
-      ) { kernels, group, indices, first, count, wide, out in
-        Scratch.withFloats(taps * wide) { kernel in
-          for channel in 0..<outputs {
-            kernels.transpose(
-              w.baseAddress! + ((group * outputs + channel) * inputs + first) * taps, sourceStride: taps,
-              kernel,
-              outStride: wide, rows: count, columns: taps)
-            for (t, index) in indices.enumerated() {
-              (out + (channel * indices.count + t) * wide).update(from: kernel + index * wide, count: count)
-            }
-          }
-        }
-      }
-    }
+    self.init(
+      g, (0..<3).map { AxisTaps(transposing: g, axis: $0, phase: phase[$0]) },
+      depthChannels: g.outChannels / g.groups, rows: g.inChannels / g.groups, source: g.output, target: g.input,
+      phase: phase, stride: g.stride, w, bias: bias, isTransposing: true)
   }
 
   /// As many convolutions of stride 1 as the strides have phases, so that no product with an inserted zero is taken.

@@ -34,6 +34,12 @@ struct DirectWeightGradient: Sendable {
   private var filled: Int { panelVectors.reduce(0, +) * shapes.lanes }
 
   func callAsFunction(_ dy: Tensor<Float>, _ x: Tensor<Float>) -> Tensor<Float> {
+    var dw = Tensor<Float>(unsafeUninitializedShape: geometry.weightShape) { _ in }
+    self(dy, x, into: &dw)
+    return dw
+  }
+
+  func callAsFunction(_ dy: Tensor<Float>, _ x: Tensor<Float>, into dw: inout Tensor<Float>) {
     let g = geometry
     let (inputs, channels) = (g.inChannels / g.groups, g.outChannels / g.groups)
     let inputPlane = g.input.reduce(1, *)
@@ -46,9 +52,9 @@ struct DirectWeightGradient: Sendable {
     if g.groups * panels * chunks < 4 * threads {
       chunks = min(rows.dividedRoundingUp(by: 24), (4 * threads).dividedRoundingUp(by: g.groups * panels))
     }
-    return x.withUnsafeBufferPointer { x in
+    x.withUnsafeBufferPointer { x in
       upstream.withUnsafeBufferPointer { upstream in
-        Tensor(unsafeUninitializedShape: g.weightShape) { dw in
+        dw.withUnsafeMutableBufferPointer { dw in
           let (x, upstream, dw) = (x.baseAddress!, upstream.baseAddress!, dw.baseAddress!)
           ThreadPool.shared.parallelFor(g.groups * panels * chunks) { piece in
             let (panel, chunk) = (piece % panels, piece / panels % chunks)

@@ -8,7 +8,7 @@ struct WeightPanels: Sendable {
   /// Rows of each panel, and the first of them.
   let widths: [Int]
   let firstRows: [Int]
-  private let storage: Tensor<Float>
+  private var storage: Tensor<Float>
 
   /// Panels of as many rows as a tile of one vector has. Tiles of more vectors take a panel in parts.
   init(rows: Int, depth: Int, panelRows: Int, value: (_ row: Int, _ depth: Int) -> Float) {
@@ -39,7 +39,16 @@ struct WeightPanels: Sendable {
     (self.rows, self.depth, self.widths) = (rows, depth, widths)
     let firstRows = widths.sumsBefore
     self.firstRows = firstRows
-    storage = Tensor(unsafeUninitializedShape: [widths.reduce(0, +) * depth]) { out in
+    storage = Tensor(unsafeUninitializedShape: [widths.reduce(0, +) * depth]) { _ in }
+    refill(fill)
+  }
+
+  /// The same panels of another matrix, in the same memory.
+  mutating func refill(
+    _ fill: (_ first: Int, _ count: Int, _ wide: Int, _ out: UnsafeMutablePointer<Float>) -> Void
+  ) {
+    let (rows, depth, widths, firstRows) = (rows, depth, widths, firstRows)
+    storage.withUnsafeMutableBufferPointer { out in
       let out = out.baseAddress!
       ThreadPool.shared.parallelFor(widths.count) { panel in
         let (first, wide) = (firstRows[panel], widths[panel])

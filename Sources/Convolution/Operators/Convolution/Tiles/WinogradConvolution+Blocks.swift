@@ -46,7 +46,7 @@ extension WinogradConvolution {
     let columns = stride(range.count)
     let outputPlane = pools ? g.output[1] / 2 * (g.output[2] / 2) : g.output[1] * g.output[2]
     let firstWeights = group * entries
-    let matrix = channels.dividedRoundingUp(by: product.panelRows) * product.panelRows * depth
+    let matrix = matrixCount
     let some = min(rows.count, chunkRows)
     let (inputStep, outputStep) = (
       entryStep(rows: depth, columns: columns), entryStep(rows: some, columns: columns)

@@ -10,11 +10,12 @@ struct WinogradConvolution: PlannedConvolution {
   let product = TileProduct()
   let transform: WinogradTransform
   /// A matrix for each entry of a tile and group, each in panels of rows as the tiles read them.
-  let weights: Tensor<Float>
-  let bias: [Float]
+  private(set) var weights: Tensor<Float>
+  private(set) var bias: [Float]
   let plane: PaddedPlane
   /// Whether the maximum of 2x2 outputs is stored, instead of the outputs.
   let pools: Bool
+  private let isTurned: Bool
 
   /// Whether the transform is of the geometry's kernel: planes, no stride or dilation.
   static func accepts(_ g: ConvolutionGeometry, _ transform: WinogradTransform) -> Bool {
@@ -34,43 +35,66 @@ struct WinogradConvolution: PlannedConvolution {
   ) {
     geometry = g
     self.transform = transform
-    let (side, kernel, entries) = (transform.side, transform.kernel, transform.entries)
-    let taps = kernel * transform.kernelHeight
+    let (side, kernel) = (transform.side, transform.kernel)
     pools = maxPools && transform.height > 1
+    self.isTurned = isTurned
     self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
     plane = PaddedPlane(
       g,
       height: g.output[1].dividedRoundingUp(by: transform.height) * transform.height + transform.kernelHeight
         - 1,
       width: g.output[2].dividedRoundingUp(by: side) * side + kernel - 1)
+    weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
+    weights = Tensor(unsafeUninitializedShape: [g.groups * transform.entries * matrixCount]) { pack(w, into: $0) }
+  }
+
+  mutating func repack(_ w: Tensor<Float>, _ bias: [Float]?) -> Bool {
+    // Taken out while it is written, so that it has one owner.
+    var packed = weights
+    weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
+    packed.withUnsafeMutableBufferPointer { pack(w, into: $0) }
+    weights = packed
+    if let bias { self.bias = bias }
+    return true
+  }
+
+  /// Elements from entry to entry of a group's matrices: off the caches' sets, as the tiles' entries are.
+  var matrixCount: Int {
+    let g = geometry
+    return (g.outChannels / g.groups).dividedRoundingUp(by: product.panelRows) * product.panelRows
+      * (g.inChannels / g.groups) + product.shapes.lanes
+  }
+
+  private func pack(_ w: Tensor<Float>, into out: UnsafeMutableBufferPointer<Float>) {
+    let g = geometry
+    let (entries, taps) = (transform.entries, transform.kernel * transform.kernelHeight)
     let (rows, depth) = (g.outChannels / g.groups, g.inChannels / g.groups)
     let (panelRows, kernels, lanes) = (product.panelRows, product.kernels, product.shapes.lanes)
     let panels = rows.dividedRoundingUp(by: panelRows)
-    let matrix = panels * panelRows * depth
-    weights = w.withUnsafeBufferPointer { w in
-      Tensor(unsafeUninitializedShape: [g.groups * entries * matrix]) { out in
-        let (w, out) = (w.baseAddress!, out.baseAddress!)
-        ThreadPool.shared.parallelFor(g.groups * panels) { piece in
-          let (group, panel) = piece.quotientAndRemainder(dividingBy: panels)
-          let start = out + (group * entries * matrix + panel * panelRows * depth)
-          let first = panel * panelRows
-          if rows - first < panelRows {
-            for i in 0..<entries { (start + i * matrix).initialize(repeating: 0, count: panelRows * depth) }
-          }
-          Scratch.withFloats((taps + 30) * lanes) { scratch in
-            for d in 0..<depth {
-              for row in Swift.stride(from: first, to: min(rows, first + panelRows), by: lanes) {
-                let count = min(lanes, rows - row, first + panelRows - row)
-                let (from, step) =
-                  isTurned
-                  ? (((group * depth + d) * rows + row) * taps, taps)
-                  : (((group * rows + row) * depth + d) * taps, depth * taps)
-                kernels.transpose(
-                  w + from, sourceStride: step, scratch, outStride: lanes, rows: count, columns: taps)
-                kernels.winogradWeights(
-                  transform, scratch, isTurned: isTurned, start + (d * panelRows + row - first), step: matrix,
-                  count: count, scratch: scratch + taps * lanes)
-              }
+    let matrix = matrixCount
+    guard let out = out.baseAddress else { return }
+    w.withUnsafeBufferPointer { w in
+      let w = w.baseAddress!
+      ThreadPool.shared.parallelFor(g.groups * panels) { piece in
+        let (group, panel) = piece.quotientAndRemainder(dividingBy: panels)
+        let start = out + (group * entries * matrix + panel * panelRows * depth)
+        let first = panel * panelRows
+        if rows - first < panelRows {
+          for i in 0..<entries { (start + i * matrix).initialize(repeating: 0, count: panelRows * depth) }
+        }
+        Scratch.withFloats((taps + 30) * lanes) { scratch in
+          for d in 0..<depth {
+            for row in Swift.stride(from: first, to: min(rows, first + panelRows), by: lanes) {
+              let count = min(lanes, rows - row, first + panelRows - row)
+              let (from, step) =
+                isTurned
+                ? (((group * depth + d) * rows + row) * taps, taps)
+                : (((group * rows + row) * depth + d) * taps, depth * taps)
+              kernels.transpose(
+                w + from, sourceStride: step, scratch, outStride: lanes, rows: count, columns: taps)
+              kernels.winogradWeights(
+                transform, scratch, isTurned: isTurned, start + (d * panelRows + row - first), step: matrix,
+                count: count, scratch: scratch + taps * lanes)
             }
           }
         }
