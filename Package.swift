@@ -58,11 +58,13 @@ let package = Package(
       providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
       name: "CWebP", pkgConfig: "libwebpmux", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "Files"),
     .target(name: "CImageCodecs", dependencies: ["CPNG"]),
     .target(
       name: "Imaging",
       dependencies: [
-        "CImageCodecs", "CTurboJPEG", "CWebP", "Convolution", "Tensors",
+        "CImageCodecs", "CTurboJPEG", "CWebP", "Convolution", "Files", "Tensors",
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .target(
@@ -74,10 +76,16 @@ let package = Package(
         "Convolution", "Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .target(name: "Models", dependencies: ["Convolution", "Networks", "Tensors"]),
+    .target(name: "TensorFiles", dependencies: ["Files", "Tensors"]),
+    .target(name: "Datasets", dependencies: ["CZlib", "Files", "Imaging", "Tensors"]),
+    .target(
+      name: "Training",
+      dependencies: ["Convolution", "Datasets", "Files", "Imaging", "Networks", "TensorFiles", "Tensors"]),
     .target(
       name: "Convolve",
       dependencies: [
-        "Convolution", "Imaging", "Interchange", "Microkernels", "Models", "Networks", "Tensors",
+        "Convolution", "Datasets", "Imaging", "Interchange", "Microkernels", "Models", "Networks", "TensorFiles",
+        "Tensors", "Training",
       ]),
     .executableTarget(
       name: "ConvolveCommand",
@@ -105,6 +113,9 @@ let package = Package(
       name: "InterchangeTests", dependencies: ["Convolution", "Interchange", "TestSupport", "Tensors"]),
     .testTarget(
       name: "NetworksTests", dependencies: ["Convolution", "Models", "Networks", "TestSupport", "Tensors"]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: ["Datasets", "Files", "Models", "Networks", "TensorFiles", "Tensors", "Training"]),
     .testTarget(name: "CommandTests", dependencies: ["ConvolveCommand", "Imaging", "TestSupport"]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]

@@ -1,7 +1,10 @@
 @_exported import Convolution
+@_exported import Datasets
 @_exported import Imaging
 @_exported import Interchange
 @_exported import Microkernels
 @_exported import Models
 @_exported import Networks
+@_exported import TensorFiles
 @_exported import Tensors
+@_exported import Training

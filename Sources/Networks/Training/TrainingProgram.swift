@@ -47,6 +47,12 @@ public final class TrainingProgram {
     return program.outputPointer(0).pointee
   }
 
+  /// Runs so far, which random steps go by.
+  public var runs: UInt64 {
+    get { program.runs }
+    set { program.runs = newValue }
+  }
+
   /// One of the other outputs of the last run.
   public func withOther<Result>(_ i: Int, count: Int, _ body: (UnsafeBufferPointer<Float>) -> Result)
     -> Result
@@ -75,6 +81,11 @@ public final class TrainingProgram {
 
   /// Moves the parameters against the gradients of the last run.
   public func step(_ optimizer: inout some Optimizer) {
+    optimizer.step(&parameters, gradients: gradients)
+  }
+
+  /// The same, by an optimiser of any type.
+  public func step(_ optimizer: inout any Optimizer) {
     optimizer.step(&parameters, gradients: gradients)
   }
 }

@@ -1,5 +1,3 @@
-import Tensors
-
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -135,31 +133,4 @@ private func write(_ bytes: [UInt8], descriptor: Int32, name: String) throws(Fil
     }
   }
   guard code == 0 else { throw FileError(name, errno: code, doing: "be written") }
-}
-
-extension Image {
-  /// Reads an image file of any known format, or standard input for `-`.
-  public init(path: String, limits: DecodingLimits = DecodingLimits()) throws(FileError) {
-    let bytes = try readFile(path, limit: limits.bytes)
-    do throws(ImageError) {
-      self = try Image(decoding: bytes, limits: limits)
-    } catch {
-      throw FileError(path == "-" ? "standard input" : path, "\(error)")
-    }
-  }
-
-  /// Writes an image file in the format that its name asks for.
-  public func write(
-    to path: String, as format: ImageFormat? = nil, options: EncodingOptions = EncodingOptions(),
-    replacing: Bool = false
-  ) throws(FileError) {
-    let bytes: [UInt8]
-    do throws(ImageError) {
-      let format = if let format { format } else { try ImageFormat(path: path) }
-      bytes = try encoded(as: format, options: options)
-    } catch {
-      throw FileError(path, "\(error)")
-    }
-    try writeFile(bytes, to: path, replacing: replacing)
-  }
 }

@@ -1,0 +1,111 @@
+import Dispatch
+import Synchronization
+import Tensors
+
+/// Batches of a data set, shuffled by seed and prepared on another thread while the last one is used.
+///
+/// The batches depend on the seed and the epoch alone: not on threads, and not on where a run began.
+public final class DataLoader: Sendable {
+  /// Images and labels of one batch.
+  public struct Batch: Sendable {
+    /// `[N, C, H, W]`
+    public let images: Tensor<Float>
+    /// Class numbers, `[N]`.
+    public let labels: [Int]
+  }
+
+  public let dataset: any Dataset
+  public let batchSize: Int
+  public let shuffles: Bool
+  public let seed: UInt64
+  public let augmentation: Augmentation
+  public let mean: [Float]
+  public let deviation: [Float]
+
+  /// - Parameters:
+  ///   - dataset: what is read.
+  ///   - batchSize: images in a batch; what is left of an epoch below it is left out.
+  ///   - shuffles: whether each epoch has another order.
+  ///   - seed: of the order and of the augmentation.
+  ///   - augmentation: random changes.
+  ///   - mean: subtracted from a channel's samples, after augmentation.
+  ///   - deviation: what they are divided by then.
+  public init(
+    _ dataset: any Dataset, batchSize: Int, shuffles: Bool = false, seed: UInt64 = 0,
+    augmentation: Augmentation = Augmentation(), mean: [Float] = [0], deviation: [Float] = [1]
+  ) {
+    precondition(batchSize > 0, "a batch size of \(batchSize)")
+    (self.dataset, self.batchSize, self.shuffles, self.seed) = (dataset, batchSize, shuffles, seed)
+    (self.augmentation, self.mean, self.deviation) = (augmentation, mean, deviation)
+  }
+
+  /// Whole batches in an epoch.
+  public var batchCount: Int { dataset.count / batchSize }
+
+  /// The order of an epoch.
+  private func order(_ epoch: Int) -> [Int] {
+    var order = Array(0..<dataset.count)
+    if shuffles {
+      var generator = SeededGenerator(seed: seed &+ UInt64(epoch) &* 0x9E37_79B9_7F4A_7C15)
+      order.shuffle(using: &generator)
+    }
+    return order
+  }
+
+  /// One batch of the given images.
+  public func batch(_ indices: some RandomAccessCollection<Int>, epoch: Int = 0) throws -> Batch {
+    let shape = dataset.imageShape
+    let indices = Array(indices)
+    let failure = Mutex<(any Error)?>(nil)
+    let images = Tensor<Float>(unsafeUninitializedShape: Shape([indices.count] + shape.dimensions)) { out in
+      out.initialize(repeating: 0)
+      for (n, i) in indices.enumerated() {
+        let image = UnsafeMutableBufferPointer(rebasing: out[n * shape.count..<(n + 1) * shape.count])
+        do { try dataset.read(i, into: image) } catch {
+          failure.withLock { $0 = error }
+          return
+        }
+        if !augmentation.isNone {
+          // By the image, so that its place in a batch does not matter.
+          var generator = SeededGenerator(
+            seed: seed ^ (UInt64(epoch) << 32 &+ UInt64(i)) &* 0xD1B5_4A32_D192_ED03)
+          augmentation.apply(to: image, shape, using: &generator)
+        }
+        let plane = shape.count / shape[0]
+        for c in 0..<shape[0] {
+          let (m, d) = (mean[min(c, mean.count - 1)], deviation[min(c, deviation.count - 1)])
+          for j in c * plane..<(c + 1) * plane { image[j] = (image[j] - m) / d }
+        }
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+    return Batch(images: images, labels: indices.map { dataset.label($0) })
+  }
+
+  /// Calls `body` with every whole batch of an epoch, from `first` on; the next is read meanwhile.
+  /// - Parameter body: given the batch and its number; returns false to stop.
+  public func forEachBatch(epoch: Int, from first: Int = 0, _ body: (Batch, Int) throws -> Bool) throws {
+    let order = order(epoch)
+    let next = Mutex<Result<Batch, any Error>?>(nil)
+    let isReady = DispatchSemaphore(value: 0)
+    func fetch(_ k: Int) {
+      DispatchQueue.global(qos: .userInitiated).async {
+        let result = Result { try self.batch(order[k * self.batchSize..<(k + 1) * self.batchSize], epoch: epoch) }
+        next.withLock { $0 = result }
+        isReady.signal()
+      }
+    }
+    guard first < batchCount else { return }
+    fetch(first)
+    for k in first..<batchCount {
+      isReady.wait()
+      let batch = try next.withLock { $0 }!.get()
+      if k + 1 < batchCount { fetch(k + 1) }
+      guard try body(batch, k) else {
+        // What is being read is waited for, so that nothing goes on behind the caller's back.
+        if k + 1 < batchCount { isReady.wait() }
+        return
+      }
+    }
+  }
+}
