@@ -14,6 +14,8 @@ struct ConvolveCommand: ParsableCommand {
         convolve size --input 3x224x224 --kernel 7 --stride 2 --padding 3
         convolve receptive-field 11s4p2 3s2 5p2 3s2 3*3p1 3s2
         convolve bench resnet50 --svg roofline.svg
+        convolve train --model lenet5 --data /usr/share/datasets/fashion-mnist --out run
+        convolve evaluate run --confusion confusion.png
 
       Shell completions: convolve --generate-completion-script bash|zsh|fish
 
@@ -24,7 +26,7 @@ struct ConvolveCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       FilterCommand.self, KernelsCommand.self, SizeCommand.self, ReceptiveFieldCommand.self,
-      BenchCommand.self,
+      BenchCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
     ]
   )
 
