@@ -34,6 +34,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.0.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.30.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.0.0"),
   ],
   targets: [
     .target(name: "CIntrinsics"),
@@ -77,15 +78,18 @@ let package = Package(
       ]),
     .target(name: "Models", dependencies: ["Convolution", "Networks", "Tensors"]),
     .target(name: "TensorFiles", dependencies: ["Files", "Tensors"]),
-    .target(name: "Datasets", dependencies: ["CZlib", "Files", "Imaging", "Tensors"]),
+    .target(name: "Datasets", dependencies: ["CZlib", "Convolution", "Files", "Imaging", "Tensors"]),
     .target(
       name: "Training",
-      dependencies: ["Convolution", "Datasets", "Files", "Imaging", "Networks", "TensorFiles", "Tensors"]),
+      dependencies: [
+        "Convolution", "Datasets", "Files", "Imaging", "Models", "Networks", "TensorFiles", "Tensors",
+      ]),
+    .target(name: "Search", dependencies: ["Files", "Tensors", .product(name: "GRDB", package: "GRDB.swift")]),
     .target(
       name: "Convolve",
       dependencies: [
-        "Convolution", "Datasets", "Imaging", "Interchange", "Microkernels", "Models", "Networks", "TensorFiles",
-        "Tensors", "Training",
+        "Convolution", "Datasets", "Imaging", "Interchange", "Microkernels", "Models", "Networks", "Search",
+        "TensorFiles", "Tensors", "Training",
       ]),
     .executableTarget(
       name: "ConvolveCommand",

@@ -7,6 +7,7 @@ let package = Package(
   dependencies: [.package(name: "convolve", path: "..")],
   targets: [
     .executableTarget(name: "filters", dependencies: [.product(name: "Convolve", package: "convolve")]),
+    .executableTarget(name: "losses", dependencies: [.product(name: "Convolve", package: "convolve")]),
     .executableTarget(name: "training", dependencies: [.product(name: "Convolve", package: "convolve")]),
   ],
   swiftLanguageModes: [.v6]

@@ -5,6 +5,7 @@
 @_exported import Microkernels
 @_exported import Models
 @_exported import Networks
+@_exported import Search
 @_exported import TensorFiles
 @_exported import Tensors
 @_exported import Training

@@ -16,6 +16,7 @@ struct ConvolveCommand: ParsableCommand {
         convolve bench resnet50 --svg roofline.svg
         convolve train --model lenet5 --data /usr/share/datasets/fashion-mnist --out run
         convolve evaluate run --confusion confusion.png
+        convolve search query shoe.png --index fashion.sqlite --sheet alike.png
 
       Shell completions: convolve --generate-completion-script bash|zsh|fish
 
@@ -27,6 +28,7 @@ struct ConvolveCommand: ParsableCommand {
     subcommands: [
       FilterCommand.self, KernelsCommand.self, SizeCommand.self, ReceptiveFieldCommand.self,
       BenchCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
+      SearchCommand.self,
     ]
   )
 

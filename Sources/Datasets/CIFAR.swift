@@ -12,7 +12,8 @@ func readCIFAR10(_ folder: String, isTraining: Bool) throws(FileError) -> ImageA
     let path = "\(folder)/\(name)"
     let bytes = try readFile(path)
     guard bytes.count % 3073 == 0 else {
-      throw FileError(path, "has \(bytes.count) bytes, which are no records of 3073; was it copied completely?")
+      throw FileError(
+        path, "has \(bytes.count) bytes, which are no records of 3073; was it copied completely?")
     }
     for start in stride(from: 0, to: bytes.count, by: 3073) {
       guard bytes[start] < 10 else { throw FileError(path, "has the label \(bytes[start]) of ten classes") }

@@ -90,7 +90,9 @@ public final class DataLoader: Sendable {
     let isReady = DispatchSemaphore(value: 0)
     func fetch(_ k: Int) {
       DispatchQueue.global(qos: .userInitiated).async {
-        let result = Result { try self.batch(order[k * self.batchSize..<(k + 1) * self.batchSize], epoch: epoch) }
+        let result = Result {
+          try self.batch(order[k * self.batchSize..<(k + 1) * self.batchSize], epoch: epoch)
+        }
         next.withLock { $0 = result }
         isReady.signal()
       }

@@ -42,12 +42,14 @@ public struct DatasetFolder: Sendable {
       training = images
       let other = ["test", "val"].first { isReadable("\(folder)/\($0)") }
       guard let other else { throw FileError(folder, "has train, and neither test nor val beside it") }
-      test = try ImageFolder("\(folder)/\(other)", imageShape: images.imageShape, classNames: images.classNames)
+      test = try ImageFolder(
+        "\(folder)/\(other)", imageShape: images.imageShape, classNames: images.classNames)
       (mean, deviation) =
         images.imageShape[0] == 3 ? ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) : ([0.5], [0.5])
     } else {
       throw FileError(
-        folder, "holds no data set: MNIST's train-images-idx3-ubyte(.gz) and so on, CIFAR-10's data_batch_1.bin and so "
+        folder,
+        "holds no data set: MNIST's train-images-idx3-ubyte(.gz) and so on, CIFAR-10's data_batch_1.bin and so "
           + "on, or folders train/CLASS and test/CLASS of images")
     }
   }

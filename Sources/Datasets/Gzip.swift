@@ -33,6 +33,8 @@ func gunzipped(_ bytes: [UInt8], path: String, limit: Int = 4 << 30) throws(File
     }
   }
   guard !isTooLarge else { throw FileError(path, "holds more than \(limit) bytes when decompressed") }
-  guard status == Z_STREAM_END else { throw FileError(path, "is a damaged gzip file; was it copied completely?") }
+  guard status == Z_STREAM_END else {
+    throw FileError(path, "is a damaged gzip file; was it copied completely?")
+  }
   return result
 }

@@ -9,11 +9,16 @@ func readIDX(_ path: String) throws(FileError) -> Tensor<UInt8> {
   guard bytes.count >= 4, bytes[0] == 0, bytes[1] == 0 else {
     throw FileError(path, "is no IDX file: it must start with two zero bytes")
   }
-  guard bytes[2] == 8 else { throw FileError(path, "has the IDX type \(bytes[2]); unsigned bytes, 8, can be read") }
+  guard bytes[2] == 8 else {
+    throw FileError(path, "has the IDX type \(bytes[2]); unsigned bytes, 8, can be read")
+  }
   let rank = Int(bytes[3])
   let start = 4 + 4 * rank
-  guard bytes.count >= start else { throw FileError(path, "ends within its sizes; was it copied completely?") }
-  let sizes = (0..<rank).map { axis in bytes[(4 + 4 * axis)..<(8 + 4 * axis)].reduce(0) { $0 << 8 | Int($1) } }
+  guard bytes.count >= start else {
+    throw FileError(path, "ends within its sizes; was it copied completely?")
+  }
+  let sizes = (0..<rank).map { axis in bytes[(4 + 4 * axis)..<(8 + 4 * axis)].reduce(0) { $0 << 8 | Int($1) }
+  }
   var count = 1
   for size in sizes {
     let (product, overflow) = count.multipliedReportingOverflow(by: size)
@@ -32,9 +37,12 @@ func readIDXFolder(_ folder: String, isTraining: Bool, classNames: [String]) thr
   let prefix = isTraining ? "train" : "t10k"
   func find(_ name: String) throws(FileError) -> String {
     for path in ["\(folder)/\(name)", "\(folder)/\(name).gz"] where isReadable(path) { return path }
-    throw FileError("\(folder)/\(name)", "is not there, nor with .gz; name the folder that holds MNIST's four files")
+    throw FileError(
+      "\(folder)/\(name)", "is not there, nor with .gz; name the folder that holds MNIST's four files")
   }
-  let (imagesPath, labelsPath) = (try find("\(prefix)-images-idx3-ubyte"), try find("\(prefix)-labels-idx1-ubyte"))
+  let (imagesPath, labelsPath) = (
+    try find("\(prefix)-images-idx3-ubyte"), try find("\(prefix)-labels-idx1-ubyte")
+  )
   let (images, labels) = (try readIDX(imagesPath), try readIDX(labelsPath))
   guard images.shape.rank == 3, images.shape.count > 0 else {
     throw FileError(imagesPath, "has the shape \(images.shape): images must be [N, H, W]")
@@ -47,5 +55,6 @@ func readIDXFolder(_ folder: String, isTraining: Bool, classNames: [String]) thr
   }
   let shape = images.shape
   return ImageArray(
-    images: images.reshaped([shape[0], 1, shape[1], shape[2]]), labels: labels.scalars, classNames: classNames)
+    images: images.reshaped([shape[0], 1, shape[1], shape[2]]), labels: labels.scalars, classNames: classNames
+  )
 }

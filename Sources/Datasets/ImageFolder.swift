@@ -83,7 +83,8 @@ extension Image {
     }
     if h == shape[1], w == shape[2] { return planes.reshaped(shape) }
     do throws(GeometryError) {
-      return try resize(planes, outputSize: [1, wanted, shape[1], shape[2]], .linearAntialiased).reshaped(shape)
+      return try resize(planes, outputSize: [1, wanted, shape[1], shape[2]], .linearAntialiased).reshaped(
+        shape)
     } catch {
       throw FileError("image", "\(error)")
     }

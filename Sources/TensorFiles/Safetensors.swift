@@ -31,7 +31,9 @@ public struct Safetensors: Sendable {
   ///   - path: for errors.
   public init(decoding bytes: [UInt8], path: String) throws(FileError) {
     func damaged(_ what: String) -> FileError { FileError(path, "is no valid safetensors file: \(what)") }
-    guard bytes.count >= 8 else { throw damaged("it has \(bytes.count) bytes, less than the length of its header") }
+    guard bytes.count >= 8 else {
+      throw damaged("it has \(bytes.count) bytes, less than the length of its header")
+    }
     let length = bytes[..<8].reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
     guard length <= UInt64(min(Self.headerLimit, bytes.count - 8)) else {
       throw damaged("a header of \(length) bytes in a file of \(bytes.count)")
@@ -50,10 +52,13 @@ public struct Safetensors: Sendable {
         continue
       }
       guard let entry = value as? [String: Any], let type = entry["dtype"] as? String,
-        let sizes = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int], offsets.count == 2
+        let sizes = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int],
+        offsets.count == 2
       else { throw damaged("\(name) needs dtype, shape and data_offsets") }
       guard let element = ElementType(rawValue: type) else {
-        throw damaged("\(name) has the type \(type); known are \(ElementType.allCases.map(\.rawValue).joined(separator: ", "))")
+        throw damaged(
+          "\(name) has the type \(type); known are \(ElementType.allCases.map(\.rawValue).joined(separator: ", "))"
+        )
       }
       var count = 1
       for size in sizes {
@@ -65,7 +70,8 @@ public struct Safetensors: Sendable {
       guard !overflow, offsets[0] >= 0, offsets[0] <= offsets[1], offsets[1] <= bytes.count - start,
         offsets[1] - offsets[0] == byteCount
       else {
-        throw damaged("\(name), \(type) of \(sizes), at \(offsets[0]) to \(offsets[1]) of \(bytes.count - start) bytes")
+        throw damaged(
+          "\(name), \(type) of \(sizes), at \(offsets[0]) to \(offsets[1]) of \(bytes.count - start) bytes")
       }
       let scalars = element.floats(bytes[start + offsets[0]..<start + offsets[1]], count: count)
       found.append((name, Tensor(scalars, shape: Shape(sizes)), offsets[0]))
@@ -141,7 +147,10 @@ private enum ElementType: String, CaseIterable {
     bytes.withUnsafeBytes { bytes in
       func read<Number: FixedWidthInteger>(_: Number.Type, _ body: (Number) -> Float) -> [Float] {
         (0..<count).map { i in
-          body(Number(littleEndian: bytes.loadUnaligned(fromByteOffset: i * MemoryLayout<Number>.size, as: Number.self)))
+          body(
+            Number(
+              littleEndian: bytes.loadUnaligned(
+                fromByteOffset: i * MemoryLayout<Number>.size, as: Number.self)))
         }
       }
       return switch self {

@@ -12,7 +12,7 @@ struct Checkpoint {
   var correct = 0
   var steps = 0
   var runs: UInt64 = 0
-  var bestAccuracy = -1.0
+  var bestScore = -Double.infinity
   var bestEpoch = 0
   var state = StateDict()
   var average: StateDict?
@@ -23,11 +23,13 @@ struct Checkpoint {
     var tensors = state.names.map { ("model.\($0)", state[$0]!) }
     if let average { tensors += average.names.map { ("average.\($0)", average[$0]!) } }
     for (slot, values) in memory.slots.enumerated() {
-      for (name, value) in zip(parameterNames, values) { tensors.append(("optimizer.\(slot).\(name)", value)) }
+      for (name, value) in zip(parameterNames, values) {
+        tensors.append(("optimizer.\(slot).\(name)", value))
+      }
     }
     let numbers: [(String, String)] = [
       ("epoch", "\(epoch)"), ("batch", "\(batch)"), ("lossSum", "\(lossSum)"), ("correct", "\(correct)"),
-      ("steps", "\(steps)"), ("runs", "\(runs)"), ("bestAccuracy", "\(bestAccuracy)"),
+      ("steps", "\(steps)"), ("runs", "\(runs)"), ("bestScore", "\(bestScore)"),
       ("bestEpoch", "\(bestEpoch)"), ("optimizerSteps", "\(memory.steps)"), ("options", options),
     ]
     try Safetensors(
@@ -52,12 +54,14 @@ struct Checkpoint {
     correct = try number("correct")
     steps = try number("steps")
     runs = try number("runs")
-    bestAccuracy = try number("bestAccuracy")
+    bestScore = try number("bestScore")
     bestEpoch = try number("bestEpoch")
     options = try number("options")
     func part(_ prefix: String) -> StateDict {
       StateDict(
-        tensors.names.filter { $0.hasPrefix(prefix) }.map { (String($0.dropFirst(prefix.count)), tensors[$0]!) })
+        tensors.names.filter { $0.hasPrefix(prefix) }.map {
+          (String($0.dropFirst(prefix.count)), tensors[$0]!)
+        })
     }
     state = part("model.")
     let average = part("average.")

@@ -55,13 +55,15 @@ public final class Classifier {
       let logits = try logits(batch.images)
       loss += Double(
         try crossEntropy(
-          logits, targets: Tensor(batch.labels.map { Int64($0) }, shape: [batch.labels.count]), reduction: .sum
+          logits, targets: Tensor(batch.labels.map { Int64($0) }, shape: [batch.labels.count]),
+          reduction: .sum
         ).loss)
       for (row, label) in zip(logits.rows, batch.labels) { confusion[label][row.greatest] += 1 }
       progress(min(data.dataset.count, start + batchSize))
     }
     return Evaluation(
-      classNames: data.dataset.classNames, confusion: confusion, loss: loss / Double(max(1, data.dataset.count)))
+      classNames: data.dataset.classNames, confusion: confusion,
+      loss: loss / Double(max(1, data.dataset.count)))
   }
 }
 

@@ -15,12 +15,17 @@ struct TrainingCurves {
     let losses = epochs.flatMap { [$0.trainLoss, $0.testLoss] }
     panel(
       &drawing, left: 60, title: "loss", range: 0...max(1e-6, losses.max() ?? 1) * 1.05,
-      [("training", .blue, epochs.map(\.trainLoss)), ("test", .red, epochs.map(\.testLoss))]) { String(format: "%.2f", $0) }
-    let accuracies = epochs.flatMap { [$0.trainAccuracy, $0.testAccuracy] }
+      [("training", .blue, epochs.map(\.trainLoss)), ("test", .red, epochs.map(\.testLoss))]
+    ) { String(format: $0 < 0.1 ? "%.4f" : "%.2f", $0) }
+    let accuracies = epochs.flatMap { [$0.trainAccuracy, $0.testAccuracy] }.compactMap(\.self)
+    if accuracies.isEmpty { return drawing }
     let least = max(0, ((accuracies.min() ?? 0) * 20).rounded(.down) / 20 - 0.05)
     panel(
       &drawing, left: 540, title: "accuracy", range: least...1,
-      [("training", .blue, epochs.map(\.trainAccuracy)), ("test", .red, epochs.map(\.testAccuracy))]
+      [
+        ("training", .blue, epochs.compactMap(\.trainAccuracy)),
+        ("test", .red, epochs.compactMap(\.testAccuracy)),
+      ]
     ) { String(format: "%.0f%%", $0 * 100) }
     return drawing
   }
@@ -47,8 +52,11 @@ struct TrainingCurves {
     drawing.text(left + width / 2, top + height + 38, "epoch", size: 12, anchor: .middle)
     drawing.text(left, 30, title, size: 16)
     for (i, line) in series.enumerated() {
-      let points = line.values.enumerated().map { (x($0 + 1), y(min(max($1, range.lowerBound), range.upperBound))) }
-      drawing.line(points.count == 1 ? [points[0], (points[0].0 + 4, points[0].1)] : points, line.color, width: 2)
+      let points = line.values.enumerated().map {
+        (x($0 + 1), y(min(max($1, range.lowerBound), range.upperBound)))
+      }
+      drawing.line(
+        points.count == 1 ? [points[0], (points[0].0 + 4, points[0].1)] : points, line.color, width: 2)
       let place = left + 150 + Double(i) * 120
       drawing.line([(place, 26), (place + 22, 26)], line.color, width: 2)
       drawing.text(place + 28, 30, line.name, size: 12)
@@ -68,7 +76,8 @@ extension Evaluation {
       let total = max(1, row.reduce(0, +))
       let y = top + Double(r) * cell
       drawing.text(left - 8, y + cell / 2 + 4, classNames[r], size: 11, anchor: .end)
-      drawing.text(left + (Double(r) + 0.5) * cell, top + cell * count + 16, "\(r)", size: 11, anchor: .middle)
+      drawing.text(
+        left + (Double(r) + 0.5) * cell, top + cell * count + 16, "\(r)", size: 11, anchor: .middle)
       for (c, value) in row.enumerated() where c < classNames.count {
         let share = Double(value) / Double(total)
         func tint(_ end: Double) -> UInt8 { UInt8(255 + (end - 255) * share.squareRoot()) }
@@ -76,7 +85,8 @@ extension Evaluation {
         drawing.box(
           x + 1, y + 1, width: cell - 2, height: cell - 2, Drawing.Color(tint(27), tint(108), tint(168)))
         drawing.text(
-          x + cell / 2, y + cell / 2 + 4, "\(value)", size: 11, anchor: .middle, share > 0.4 ? .white : .black)
+          x + cell / 2, y + cell / 2 + 4, "\(value)", size: 11, anchor: .middle, share > 0.4 ? .white : .black
+        )
       }
     }
     return drawing.image

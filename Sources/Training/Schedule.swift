@@ -23,7 +23,8 @@ public enum Schedule: Sendable, Hashable, Codable {
     func between(_ a: Double, _ b: Double, _ t: Double) -> Double { b + (a - b) * (1 + cos(.pi * t)) / 2 }
     switch self {
     case .constant: return 1
-    case .step(let epochs, let gamma): return pow(gamma, Double(step / max(1, stepsPerEpoch) / max(1, epochs)))
+    case .step(let epochs, let gamma):
+      return pow(gamma, Double(step / max(1, stepsPerEpoch) / max(1, epochs)))
     case .cosine: return between(1, 0, done)
     case .oneCycle:
       return done < 0.3 ? between(1 / 25, 1, done / 0.3) : between(1, 1 / 250_000, (done - 0.3) / 0.7)

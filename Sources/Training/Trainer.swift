@@ -5,16 +5,24 @@ import Networks
 import TensorFiles
 import Tensors
 
-/// Trains a classifier, and keeps what it does in a folder: `config.json`, `metrics.jsonl`, `curves.svg` and
+/// Trains a classifier or an autoencoder, and keeps what it does in a folder: `config.json`, `metrics.jsonl`, `curves.svg` and
 /// `curves.png`, `last.safetensors`, `best.safetensors`, and `checkpoint.safetensors` to go on from.
 public final class Trainer {
-  /// What an epoch came to.
+  /// What a network is trained for.
+  public enum Task: Sendable {
+    /// Logits `[N, classes]`, by the cross-entropy.
+    case classification
+    /// The images themselves, 0 to 1, by the squared difference.
+    case reconstruction
+  }
+
+  /// What an epoch came to; accuracies are a classifier's.
   public struct Epoch: Sendable, Codable {
     public let epoch: Int
     public let trainLoss: Double
-    public let trainAccuracy: Double
+    public let trainAccuracy: Double?
     public let testLoss: Double
-    public let testAccuracy: Double
+    public let testAccuracy: Double?
     public let learningRate: Double
     public let seconds: Double
     public let imagesPerSecond: Double
@@ -28,7 +36,7 @@ public final class Trainer {
     public let batches: Int
     /// Means of the epoch so far.
     public let loss: Double
-    public let accuracy: Double
+    public let accuracy: Double?
     public let imagesPerSecond: Double
     /// Of the whole training.
     public let secondsLeft: Double
@@ -48,14 +56,18 @@ public final class Trainer {
   private let training: DataLoader
   private let test: DataLoader
   private let program: TrainingProgram
-  private let classifier: Classifier
+  private let task: Task
+  /// The classifier that is evaluated, or the autoencoder's loss on a batch.
+  private let classifier: Classifier?
+  private let reconstruction: Program?
   private let classes: Int
   private var optimizer: any Optimizer
   private var checkpoint = Checkpoint()
   private var history: [Epoch] = []
 
   /// - Parameters:
-  ///   - network: of `[N, C, H, W]` to `[N, classes]`.
+  ///   - network: of `[N, C, H, W]` to what the task takes.
+  ///   - task: what it is trained for.
   ///   - data: whose images have the shape that the network takes.
   ///   - options: how to train.
   ///   - initial: weights to begin with; initialised by the seed where nil.
@@ -63,11 +75,12 @@ public final class Trainer {
   ///   - resumes: whether the folder's checkpoint is gone on from.
   /// - Throws: `GraphError`, ``TrainingError`` or `FileError`.
   public init(
-    _ network: any Layer, data: DatasetFolder, options: TrainingOptions, initial: StateDict? = nil,
+    _ network: any Layer, for task: Task = .classification, data: DatasetFolder, options: TrainingOptions,
+    initial: StateDict? = nil,
     folder: String? = nil, resumes: Bool = false
   ) throws {
     try options.validate()
-    (self.options, self.folder) = (options, folder)
+    (self.options, self.folder, self.task) = (options, folder, task)
     let batch = options.batchSize
     guard data.training.count >= batch else {
       throw TrainingError.invalid(
@@ -81,15 +94,26 @@ public final class Trainer {
     let graph = Graph(network, mode: .training)
     let images = graph.input("images", Shape([batch] + shape.dimensions))
     let targets = graph.input("targets", [batch])
-    let logits = try network(images)
-    let loss = try logits.crossEntropy(targets, labelSmoothing: options.labelSmoothing)
-    program = try TrainingProgram(graph, loss: loss, others: [logits], seed: options.seed)
-    classes = logits.shape[1]
-    guard classes >= data.training.classNames.count else {
-      throw TrainingError.invalid(
-        "a network of \(classes) classes for data of \(data.training.classNames.count)")
+    let output = try network(images)
+    switch task {
+    case .classification:
+      let loss = try output.crossEntropy(targets, labelSmoothing: options.labelSmoothing)
+      program = try TrainingProgram(graph, loss: loss, others: [output], seed: options.seed)
+      classes = output.shape[1]
+      guard classes >= data.training.classNames.count else {
+        throw TrainingError.invalid(
+          "a network of \(classes) classes for data of \(data.training.classNames.count)")
+      }
+      (classifier, reconstruction) = (try Classifier(network, imageShape: shape, batchSize: batch), nil)
+    case .reconstruction:
+      program = try TrainingProgram(graph, loss: try output.meanSquaredError(images), seed: options.seed)
+      classes = 0
+      let graph = Graph(network)
+      let images = graph.input("images", Shape([batch] + shape.dimensions))
+      (classifier, reconstruction) = (
+        nil, try Program(graph, outputs: [try network(images).meanSquaredError(images)])
+      )
     }
-    classifier = try Classifier(network, imageShape: shape, batchSize: batch)
     optimizer = options.makeOptimizer()
     try program.program.load(initial ?? StateDict(initializing: graph.parameters, seed: options.seed))
     if let folder {
@@ -119,7 +143,8 @@ public final class Trainer {
     checkpoint = try Checkpoint(path: path, parameterNames: program.parameterNames)
     guard checkpoint.options == optionsText else {
       throw TrainingError.mismatch(
-        "\(path) was trained with other options; resume with those of \(folder)/config.json: \(checkpoint.options)")
+        "\(path) was trained with other options; resume with those of \(folder)/config.json: \(checkpoint.options)"
+      )
     }
     try program.program.load(checkpoint.state)
     program.runs = checkpoint.runs
@@ -163,7 +188,8 @@ public final class Trainer {
         progress(
           Progress(
             epoch: checkpoint.epoch + 1, epochs: options.epochs, batch: k + 1, batches: training.batchCount,
-            loss: checkpoint.lossSum / Double(checkpoint.batch), accuracy: Double(checkpoint.correct) / seen,
+            loss: checkpoint.lossSum / Double(checkpoint.batch),
+            accuracy: classes > 0 ? Double(checkpoint.correct) / seen : nil,
             imagesPerSecond: images / max(seconds, 1e-9),
             secondsLeft: seconds / Double(k + 1 - firstBatch) * Double(batchesLeft)))
         isStopped = isCancelled()
@@ -188,7 +214,9 @@ public final class Trainer {
     try program.fill("images") { to in
       batch.images.withUnsafeBufferPointer { _ = to.update(fromContentsOf: $0) }
     }
-    try program.fill("targets") { to in for i in to.indices { to[i] = Float(batch.labels[i]) } }
+    if classes > 0 {
+      try program.fill("targets") { to in for i in to.indices { to[i] = Float(batch.labels[i]) } }
+    }
     let loss = try program.run()
     let factor = options.schedule.factor(
       step: checkpoint.steps, stepsPerEpoch: training.batchCount, epochs: options.epochs,
@@ -196,13 +224,20 @@ public final class Trainer {
     optimizer.learningRate = options.learningRate * factor
     guard loss.isFinite, loss < 1e4 else {
       throw TrainingError.diverged(
-        epoch: checkpoint.epoch + 1, step: checkpoint.steps + 1, loss: loss, learningRate: optimizer.learningRate)
+        epoch: checkpoint.epoch + 1, step: checkpoint.steps + 1, loss: loss,
+        learningRate: optimizer.learningRate)
     }
     if let limit = options.clipNorm { program.clipGradients(norm: limit) }
     program.step(&optimizer)
     checkpoint.steps += 1
     checkpoint.batch += 1
     checkpoint.lossSum += Double(loss)
+    if classes > 0 { countCorrect(batch) }
+    if let decay = options.averageDecay { average(decay) }
+    return optimizer.learningRate
+  }
+
+  private func countCorrect(_ batch: DataLoader.Batch) {
     program.withOther(0, count: options.batchSize * classes) { logits in
       for (i, label) in batch.labels.enumerated() {
         let row = logits[i * classes..<(i + 1) * classes]
@@ -210,8 +245,22 @@ public final class Trainer {
         if row.firstIndex(of: row.max()!) == i * classes + label { checkpoint.correct += 1 }
       }
     }
-    if let decay = options.averageDecay { average(decay) }
-    return optimizer.learningRate
+  }
+
+  /// The test loss, and a classifier's accuracy.
+  private func evaluate() throws -> (loss: Double, accuracy: Double?) {
+    if let classifier {
+      try classifier.load(state)
+      let evaluation = try classifier.evaluate(test)
+      return (evaluation.loss, evaluation.accuracy)
+    }
+    try reconstruction!.load(state)
+    var sum = 0.0
+    try test.forEachBatch(epoch: 0) { batch, _ in
+      sum += Double(try reconstruction!.run(["images": batch.images])[0].scalars[0])
+      return true
+    }
+    return (sum / Double(max(1, test.batchCount)), nil)
   }
 
   private func average(_ decay: Double) {
@@ -232,19 +281,20 @@ public final class Trainer {
 
   private func finishEpoch(_ rate: Double, _ start: ContinuousClock.Instant, images: Int) throws {
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    try classifier.load(state)
-    let evaluation = try classifier.evaluate(test)
+    let evaluation = try evaluate()
     let seen = Double(checkpoint.batch * options.batchSize)
+    // What is best: the greatest accuracy, or the least loss.
+    let score = evaluation.accuracy ?? -evaluation.loss
     let epoch = Epoch(
       epoch: checkpoint.epoch + 1, trainLoss: checkpoint.lossSum / Double(checkpoint.batch),
-      trainAccuracy: Double(checkpoint.correct) / seen, testLoss: evaluation.loss,
+      trainAccuracy: classes > 0 ? Double(checkpoint.correct) / seen : nil, testLoss: evaluation.loss,
       testAccuracy: evaluation.accuracy, learningRate: rate, seconds: seconds,
       imagesPerSecond: Double(images) / seconds)
     history.append(epoch)
     checkpoint.epoch += 1
     (checkpoint.batch, checkpoint.lossSum, checkpoint.correct) = (0, 0, 0)
-    let isBest = evaluation.accuracy > checkpoint.bestAccuracy
-    if isBest { (checkpoint.bestAccuracy, checkpoint.bestEpoch) = (evaluation.accuracy, checkpoint.epoch) }
+    let isBest = score > checkpoint.bestScore
+    if isBest { (checkpoint.bestScore, checkpoint.bestEpoch) = (score, checkpoint.epoch) }
     guard let folder else { return }
     try save()
     if isBest { try Safetensors(state).write(to: "\(folder)/best.safetensors", replacing: true) }

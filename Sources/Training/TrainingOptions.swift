@@ -38,18 +38,23 @@ public struct TrainingOptions: Sendable, Codable, Hashable {
     }
     try require(epochs > 0, "\(epochs) epochs: train for at least 1")
     try require(batchSize > 0, "a batch size of \(batchSize): it must be at least 1")
-    try require(learningRate > 0 && learningRate.isFinite, "a learning rate of \(learningRate): it must be above 0")
+    try require(
+      learningRate > 0 && learningRate.isFinite, "a learning rate of \(learningRate): it must be above 0")
     try require((0..<1).contains(momentum), "a momentum of \(momentum): it must be from 0 to below 1")
     try require(weightDecay >= 0, "a weight decay of \(weightDecay): it must not be negative")
-    try require((0..<1).contains(labelSmoothing), "a label smoothing of \(labelSmoothing): it must be from 0 to below 1")
+    try require(
+      (0..<1).contains(labelSmoothing), "a label smoothing of \(labelSmoothing): it must be from 0 to below 1"
+    )
     try require(warmupEpochs >= 0, "a warm-up of \(warmupEpochs) epochs: it must not be negative")
     try require(clipNorm ?? 1 > 0, "gradients clipped to \(clipNorm ?? 0): the limit must be above 0")
-    try require(averageDecay.map { (0..<1).contains($0) } ?? true, "an average's decay must be from 0 to below 1")
+    try require(
+      averageDecay.map { (0..<1).contains($0) } ?? true, "an average's decay must be from 0 to below 1")
   }
 
   func makeOptimizer() -> any Optimizer {
     switch optimizer {
-    case .sgd: SGD(learningRate: learningRate, momentum: momentum, weightDecay: weightDecay, nesterov: nesterov)
+    case .sgd:
+      SGD(learningRate: learningRate, momentum: momentum, weightDecay: weightDecay, nesterov: nesterov)
     case .adam: Adam(learningRate: learningRate, weightDecay: weightDecay)
     case .adamw: Adam(learningRate: learningRate, weightDecay: weightDecay, decoupledWeightDecay: true)
     case .rmsprop: RMSprop(learningRate: learningRate, weightDecay: weightDecay, momentum: momentum)

@@ -16,90 +16,99 @@ import Testing
     let body: @Sendable ([Value]) throws -> Value
   }
 
-  static let cases: [Case] = [
-    Case(description: "add with broadcast", shapes: [[2, 3, 4], [3, 1]]) { try $0[0] + $0[1] },
-    Case(description: "subtract", shapes: [[3, 4], [3, 4]]) { try $0[0] - $0[1] },
-    Case(description: "multiply with broadcast", shapes: [[2, 3, 4], [4]]) { try $0[0] * $0[1] },
-    Case(description: "divide", shapes: [[3, 4], [3, 4]], offset: 4) { try $0[0] / $0[1] },
-    Case(description: "exp", shapes: [[5]]) { try $0[0].exp() },
-    Case(description: "log", shapes: [[5]], offset: 4) { try $0[0].log() },
-    Case(description: "sqrt", shapes: [[5]], offset: 4) { try $0[0].sqrt() },
-    Case(description: "abs", shapes: [[5]]) { try $0[0].abs() },
-    Case(description: "mean", shapes: [[2, 3, 4]]) { try $0[0].mean(axes: [0, 2]) },
-    Case(description: "softmax", shapes: [[2, 5, 3]]) { try $0[0].softmax(axis: 1) },
-    Case(description: "log-softmax", shapes: [[4, 5]]) { try $0[0].logSoftmax(axis: 1) },
-    Case(description: "matmul", shapes: [[3, 4], [4, 5]]) { try $0[0].matmul($0[1]) },
-    Case(description: "matmul of transposes", shapes: [[4, 3], [5, 4]]) {
-      try $0[0].matmul($0[1], transposeA: true, transposeB: true)
-    },
-    Case(description: "linear", shapes: [[3, 4], [5, 4], [5]]) {
-      try $0[0].apply(Operators.Linear(), $0[1], $0[2])
-    },
-    Case(description: "concatenate and slice", shapes: [[2, 3, 2], [2, 2, 2]]) {
-      try Value.concatenated([$0[0], $0[1], $0[0]], axis: 1).slice(1..<7, axis: 1)
-    },
-    Case(description: "permute", shapes: [[2, 3, 4]]) { try $0[0].apply(Operators.Permute(order: [2, 0, 1])) },
-    Case(description: "pad by reflection", shapes: [[1, 2, 4, 5]]) {
-      try $0[0].apply(
-        Operators.Pad(amounts: [.init(0, 0), .init(0, 0), .init(1, 2), .init(3, 0)], mode: .reflect))
-    },
-    Case(description: "resize", shapes: [[1, 2, 4, 3]]) {
-      try $0[0].apply(Operators.Resize(outputSize: [7, 5], options: .linear))
-    },
-    Case(description: "pixel shuffle", shapes: [[1, 8, 2, 3]]) { try $0[0].apply(Operators.PixelShuffle(factor: 2)) },
-    Case(description: "convolution", shapes: [[2, 4, 5, 6], [6, 2, 3, 2], [6]]) {
-      try $0[0].apply(
-        Operators.Conv(
-          options: .init(stride: [2, 1], padding: .symmetric(1), dilation: [1, 2], groups: 2), hasBias: true),
-        $0[1], $0[2])
-    },
-    Case(description: "circular convolution", shapes: [[1, 2, 5, 4], [3, 2, 3, 3]]) {
-      try $0[0].apply(
-        Operators.Conv(options: .init(padding: Padding(.explicit([.init(1, 1)]), mode: .circular))), $0[1])
-    },
-    Case(description: "1-D convolution", shapes: [[2, 3, 9], [4, 3, 3]]) {
-      try $0[0].apply(Operators.Conv(options: .init(stride: [2])), $0[1])
-    },
-    Case(description: "transposed convolution", shapes: [[2, 3, 3, 4], [3, 2, 3, 3], [2]]) {
-      try $0[0].apply(
-        Operators.ConvInputGradient(
-          options: .init(stride: [2], padding: .symmetric(1)), inputShape: [2, 2, 6, 7], hasBias: true), $0[1],
-        $0[2])
-    },
-    Case(description: "max pooling", shapes: [[2, 2, 5, 4]]) {
-      try $0[0].apply(Operators.MaxPool(options: .init(kernel: [2])))
-    },
-    Case(description: "overlapping max pooling", shapes: [[1, 2, 6, 5]]) {
-      try $0[0].apply(Operators.MaxPool(options: .init(kernel: [3], stride: [2], padding: .symmetric(1))))
-    },
-    Case(description: "average pooling", shapes: [[1, 2, 5, 5]]) {
-      try $0[0].apply(
-        Operators.AveragePool(
-          options: .init(kernel: [3], stride: [2], padding: .symmetric(1)), divisor: .samples))
-    },
-    Case(description: "adaptive average pooling", shapes: [[1, 2, 5, 7]]) {
-      try $0[0].apply(Operators.AdaptiveAveragePool(outputSize: [2, 3]))
-    },
-    Case(description: "layer norm", shapes: [[2, 3, 4], [3, 4], [3, 4]], hasSecond: false) {
-      try $0[0].apply(Operators.Normalize(kind: .layer(axis: 1), epsilon: 1e-3), $0[1], $0[2])
-    },
-    Case(description: "group norm", shapes: [[2, 4, 5], [4], [4]], hasSecond: false) {
-      try $0[0].apply(Operators.Normalize(kind: .group(2), epsilon: 1e-3), $0[1], $0[2])
-    },
-    Case(description: "batch norm by running statistics", shapes: [[2, 3, 4], [3], [3]]) {
-      let statistics = $0[0].graph.constant(Tensor([0.3, 2, 1.5], shape: [3]))
-      return try $0[0].apply(
-        Operators.BatchNormInference(epsilon: 1e-3), $0[1], $0[2], statistics, statistics)
-    },
-    Case(description: "Huber loss", shapes: [[7], [7]]) { try $0[0].huberLoss($0[1], delta: 0.7) },
-    Case(description: "binary cross-entropy", shapes: [[7], [7]]) { try $0[0].binaryCrossEntropy($0[1]) },
-    Case(description: "KL divergence", shapes: [[7], [7]], offset: 4) { try $0[0].klDivergence($0[1]) },
-  ] + activations.map { activation in
-    Case(description: "\(activation)", shapes: [[3, 7]]) { try $0[0].activated(activation) }
-  }
+  static let cases: [Case] =
+    [
+      Case(description: "add with broadcast", shapes: [[2, 3, 4], [3, 1]]) { try $0[0] + $0[1] },
+      Case(description: "subtract", shapes: [[3, 4], [3, 4]]) { try $0[0] - $0[1] },
+      Case(description: "multiply with broadcast", shapes: [[2, 3, 4], [4]]) { try $0[0] * $0[1] },
+      Case(description: "divide", shapes: [[3, 4], [3, 4]], offset: 4) { try $0[0] / $0[1] },
+      Case(description: "exp", shapes: [[5]]) { try $0[0].exp() },
+      Case(description: "log", shapes: [[5]], offset: 4) { try $0[0].log() },
+      Case(description: "sqrt", shapes: [[5]], offset: 4) { try $0[0].sqrt() },
+      Case(description: "abs", shapes: [[5]]) { try $0[0].abs() },
+      Case(description: "mean", shapes: [[2, 3, 4]]) { try $0[0].mean(axes: [0, 2]) },
+      Case(description: "softmax", shapes: [[2, 5, 3]]) { try $0[0].softmax(axis: 1) },
+      Case(description: "log-softmax", shapes: [[4, 5]]) { try $0[0].logSoftmax(axis: 1) },
+      Case(description: "matmul", shapes: [[3, 4], [4, 5]]) { try $0[0].matmul($0[1]) },
+      Case(description: "matmul of transposes", shapes: [[4, 3], [5, 4]]) {
+        try $0[0].matmul($0[1], transposeA: true, transposeB: true)
+      },
+      Case(description: "linear", shapes: [[3, 4], [5, 4], [5]]) {
+        try $0[0].apply(Operators.Linear(), $0[1], $0[2])
+      },
+      Case(description: "concatenate and slice", shapes: [[2, 3, 2], [2, 2, 2]]) {
+        try Value.concatenated([$0[0], $0[1], $0[0]], axis: 1).slice(1..<7, axis: 1)
+      },
+      Case(description: "permute", shapes: [[2, 3, 4]]) {
+        try $0[0].apply(Operators.Permute(order: [2, 0, 1]))
+      },
+      Case(description: "pad by reflection", shapes: [[1, 2, 4, 5]]) {
+        try $0[0].apply(
+          Operators.Pad(amounts: [.init(0, 0), .init(0, 0), .init(1, 2), .init(3, 0)], mode: .reflect))
+      },
+      Case(description: "resize", shapes: [[1, 2, 4, 3]]) {
+        try $0[0].apply(Operators.Resize(outputSize: [7, 5], options: .linear))
+      },
+      Case(description: "pixel shuffle", shapes: [[1, 8, 2, 3]]) {
+        try $0[0].apply(Operators.PixelShuffle(factor: 2))
+      },
+      Case(description: "convolution", shapes: [[2, 4, 5, 6], [6, 2, 3, 2], [6]]) {
+        try $0[0].apply(
+          Operators.Conv(
+            options: .init(stride: [2, 1], padding: .symmetric(1), dilation: [1, 2], groups: 2), hasBias: true
+          ),
+          $0[1], $0[2])
+      },
+      Case(description: "circular convolution", shapes: [[1, 2, 5, 4], [3, 2, 3, 3]]) {
+        try $0[0].apply(
+          Operators.Conv(options: .init(padding: Padding(.explicit([.init(1, 1)]), mode: .circular))), $0[1])
+      },
+      Case(description: "1-D convolution", shapes: [[2, 3, 9], [4, 3, 3]]) {
+        try $0[0].apply(Operators.Conv(options: .init(stride: [2])), $0[1])
+      },
+      Case(description: "transposed convolution", shapes: [[2, 3, 3, 4], [3, 2, 3, 3], [2]]) {
+        try $0[0].apply(
+          Operators.ConvInputGradient(
+            options: .init(stride: [2], padding: .symmetric(1)), inputShape: [2, 2, 6, 7], hasBias: true),
+          $0[1],
+          $0[2])
+      },
+      Case(description: "max pooling", shapes: [[2, 2, 5, 4]]) {
+        try $0[0].apply(Operators.MaxPool(options: .init(kernel: [2])))
+      },
+      Case(description: "overlapping max pooling", shapes: [[1, 2, 6, 5]]) {
+        try $0[0].apply(Operators.MaxPool(options: .init(kernel: [3], stride: [2], padding: .symmetric(1))))
+      },
+      Case(description: "average pooling", shapes: [[1, 2, 5, 5]]) {
+        try $0[0].apply(
+          Operators.AveragePool(
+            options: .init(kernel: [3], stride: [2], padding: .symmetric(1)), divisor: .samples))
+      },
+      Case(description: "adaptive average pooling", shapes: [[1, 2, 5, 7]]) {
+        try $0[0].apply(Operators.AdaptiveAveragePool(outputSize: [2, 3]))
+      },
+      Case(description: "layer norm", shapes: [[2, 3, 4], [3, 4], [3, 4]], hasSecond: false) {
+        try $0[0].apply(Operators.Normalize(kind: .layer(axis: 1), epsilon: 1e-3), $0[1], $0[2])
+      },
+      Case(description: "group norm", shapes: [[2, 4, 5], [4], [4]], hasSecond: false) {
+        try $0[0].apply(Operators.Normalize(kind: .group(2), epsilon: 1e-3), $0[1], $0[2])
+      },
+      Case(description: "batch norm by running statistics", shapes: [[2, 3, 4], [3], [3]]) {
+        let statistics = $0[0].graph.constant(Tensor([0.3, 2, 1.5], shape: [3]))
+        return try $0[0].apply(
+          Operators.BatchNormInference(epsilon: 1e-3), $0[1], $0[2], statistics, statistics)
+      },
+      Case(description: "Huber loss", shapes: [[7], [7]]) { try $0[0].huberLoss($0[1], delta: 0.7) },
+      Case(description: "binary cross-entropy", shapes: [[7], [7]]) { try $0[0].binaryCrossEntropy($0[1]) },
+      Case(description: "KL divergence", shapes: [[7], [7]], offset: 4) { try $0[0].klDivergence($0[1]) },
+    ]
+    + activations.map { activation in
+      Case(description: "\(activation)", shapes: [[3, 7]]) { try $0[0].activated(activation) }
+    }
 
   static let activations: [Activation] = [
-    .relu, .leakyRelu(slope: 0.1), .relu6, .elu(alpha: 0.7), .gelu, .silu, .hardswish, .tanh, .sigmoid, .softplus,
+    .relu, .leakyRelu(slope: 0.1), .relu6, .elu(alpha: 0.7), .gelu, .silu, .hardswish, .tanh, .sigmoid,
+    .softplus,
   ]
 
   /// The sum of the value with random weights, so that no gradients cancel.

@@ -12,7 +12,15 @@ let cases =
   : ["lenet5:64", "lenet5:256", "resnet18_cifar:64", "resnet18:8", "vgg11:4"]
 ThreadPool.setSharedThreadCount(threads)
 
+/// The most memory that the process has held, in bytes.
+func greatestMemory() -> Int {
+  var usage = rusage()
+  getrusage(RUSAGE_SELF, &usage)
+  return usage.ru_maxrss * 1024
+}
+
 for item in cases {
+  let before = greatestMemory()
   let parts = item.split(separator: ":")
   let batch = Int(parts[1])!
   let (network, shape, classes): (any Layer, [Int], Int) =
@@ -40,6 +48,7 @@ for item in cases {
   }
   try step()
   try step()
+  // Each step's time instead, in order.
   if ProcessInfo.processInfo.environment["PROFILE"] != nil {
     for (name, seconds) in try training.program.profile() { print("\(seconds * 1e3) \(name)") }
     continue
@@ -54,6 +63,6 @@ for item in cases {
   times.sort()
   print(
     "{\"train\": \"\(parts[0])\", \"batch\": \(batch), \"threads\": \(threads), \"peer\": \"convolve\", "
-      + "\"ms\": \(times[times.count / 2]), \"peak_bytes\": \(training.program.peakBytes), "
-      + "\"tensor_bytes\": \(training.program.tensorBytes)}")
+      + "\"ms\": \(times[times.count / 2]), \"grown_bytes\": \(greatestMemory() - before), "
+      + "\"peak_bytes\": \(training.program.peakBytes), \"tensor_bytes\": \(training.program.tensorBytes)}")
 }

@@ -54,7 +54,9 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Seconds for each measurement.")
   var seconds = 0.2
   @Option(
-    help: "An algorithm by force: loops, tiles, direct, scatter, winograd4, winograd2, winograd5, winograd1d, depthwise.")
+    help:
+      "An algorithm by force: loops, tiles, direct, scatter, winograd4, winograd2, winograd5, winograd1d, depthwise."
+  )
   var algorithm: String?
   @Option(
     help: "The error allowed, in units of direct summation's own: 1 allows no transforms, 2 some, 5 all.")

@@ -13,7 +13,8 @@ struct EvaluateCommand: ParsableCommand {
       """)
 
   @Argument(help: ArgumentHelp("The folder that convolve train made.", valueName: "run")) var folder: String
-  @Option(help: ArgumentHelp("The data set; the training's own otherwise.", valueName: "folder")) var data: String?
+  @Option(help: ArgumentHelp("The data set; the training's own otherwise.", valueName: "folder")) var data:
+    String?
   @Option(help: "The weights: best or last.") var weights = "best"
   @Option(help: ArgumentHelp("Draws the confusion matrix.", valueName: "file")) var confusion: String?
   @Flag(help: "Replaces a picture that exists.") var force = false

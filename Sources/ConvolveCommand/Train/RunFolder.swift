@@ -2,7 +2,34 @@ import ArgumentParser
 import Convolve
 import Foundation
 
-extension ReferenceNetwork: ExpressibleByArgument {}
+/// What convolve train can train.
+enum TrainableNetwork: ExpressibleByArgument, Equatable {
+  case classifier(ReferenceNetwork)
+  case autoencoder
+  case dcgan
+
+  static let names = ReferenceNetwork.allCases.map(\.rawValue) + ["autoencoder", "dcgan"]
+
+  init?(argument: String) {
+    switch argument {
+    case "autoencoder": self = .autoencoder
+    case "dcgan": self = .dcgan
+    default:
+      guard let network = ReferenceNetwork(rawValue: argument) else { return nil }
+      self = .classifier(network)
+    }
+  }
+
+  var name: String {
+    switch self {
+    case .classifier(let network): network.rawValue
+    case .autoencoder: "autoencoder"
+    case .dcgan: "dcgan"
+    }
+  }
+
+  var defaultValueDescription: String { name }
+}
 
 /// What a run folder says about the network that was trained there: `network.json`.
 struct RunDescription: Codable {
@@ -13,6 +40,10 @@ struct RunDescription: Codable {
   var mean: [Float]
   var deviation: [Float]
   var data: String
+  /// Whether images were Sobel-filtered first.
+  var isSobelFiltered: Bool?
+  /// The length of an autoencoder's codes.
+  var codeLength: Int?
 
   /// - Throws: `FileError` for a folder that is none of a training.
   init(folder: String) throws {
@@ -25,8 +56,8 @@ struct RunDescription: Codable {
     }
   }
 
-  init(model: ReferenceNetwork, width: Int, data: DatasetFolder, path: String) {
-    (self.model, self.width) = (model.rawValue, width)
+  init(model: TrainableNetwork, width: Int, data: DatasetFolder, path: String) {
+    (self.model, self.width) = (model.name, width)
     imageShape = data.training.imageShape.dimensions
     classNames = data.training.classNames
     (mean, deviation) = (data.mean, data.deviation)
@@ -34,10 +65,17 @@ struct RunDescription: Codable {
   }
 
   func network() throws -> any Layer {
-    guard let model = ReferenceNetwork(rawValue: model) else {
-      throw TrainingError.invalid("there is no network \(model)")
+    switch TrainableNetwork(argument: model) {
+    case .classifier(let model):
+      return model.network(imageShape: Shape(imageShape), classes: classNames.count, width: width)
+    case .autoencoder:
+      guard imageShape[1] % 4 == 0, imageShape[2] % 4 == 0 else {
+        throw TrainingError.invalid(
+          "an autoencoder of images of \(Shape(imageShape)): height and width must be divisible by 4")
+      }
+      return ConvolutionalAutoencoder(imageShape: Shape(imageShape), codeLength: codeLength ?? 64)
+    case .dcgan, nil: throw TrainingError.invalid("\(model) is no network of one input and one output")
     }
-    return model.network(imageShape: Shape(imageShape), classes: classNames.count, width: width)
   }
 
   /// The trained network of a run folder, for batches of one size.

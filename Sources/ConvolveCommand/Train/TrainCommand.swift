@@ -5,7 +5,7 @@ import Foundation
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "Trains a network to tell images apart.",
+    abstract: "Trains a network on a folder of images: a classifier, an autoencoder or a DCGAN.",
     discussion: """
       The data: a folder of MNIST's or Fashion-MNIST's four files (plain or .gz), of
       CIFAR-10's binary files, or of images as train/CLASS/*.png and test/CLASS/*.png.
@@ -21,13 +21,20 @@ struct TrainCommand: ParsableCommand {
         convolve train --out run --resume
       """)
 
-  @Option(help: "The network: \(ReferenceNetwork.allCases.map(\.rawValue).joined(separator: ", ")).")
-  var model: ReferenceNetwork = .lenet5
+  @Option(help: "The network: \(TrainableNetwork.names.joined(separator: ", ")).")
+  var model: TrainableNetwork = .classifier(.lenet5)
+
+  @Flag(help: "Sobel-filters the images first: for an autoencoder that is to see shapes.")
+  var sobel = false
+
+  @Option(help: ArgumentHelp("The length of an autoencoder's codes.", valueName: "numbers"))
+  var code = 64
 
   @Option(help: ArgumentHelp("Channels of a ResNet's first blocks.", valueName: "channels"))
   var width = 64
 
-  @Option(help: ArgumentHelp("The folder of the data set; with --resume, the run's own.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("The folder of the data set; with --resume, the run's own.", valueName: "folder"))
   var data: String?
 
   @Option(name: .shortAndLong, help: ArgumentHelp("The run folder.", valueName: "folder"))
@@ -49,7 +56,8 @@ struct TrainCommand: ParsableCommand {
   var average: Double?
   @Option(help: ArgumentHelp("Cuts images from a border of so many zeros.", valueName: "pixels")) var crop = 0
   @Flag(help: "Mirrors half of the images.") var flip = false
-  @Option(help: ArgumentHelp("How often a part of an image is erased, 0 to 1.", valueName: "share")) var erase = 0.0
+  @Option(help: ArgumentHelp("How often a part of an image is erased, 0 to 1.", valueName: "share"))
+  var erase = 0.0
   @Option(help: ArgumentHelp("How far brightness, contrast and saturation vary.", valueName: "share"))
   var jitter = 0.0
   @Option(help: ArgumentHelp("Stops after so many epochs without a better accuracy.", valueName: "epochs"))
@@ -62,7 +70,8 @@ struct TrainCommand: ParsableCommand {
   func validate() throws {
     if !resume, data == nil { throw ValidationError("Missing --data: the folder of the data set.") }
     if parsedSchedule == nil {
-      throw ValidationError("The schedule \"\(schedule)\": give constant, cosine, onecycle or step:EPOCHS:GAMMA.")
+      throw ValidationError(
+        "The schedule \"\(schedule)\": give constant, cosine, onecycle or step:EPOCHS:GAMMA.")
     }
     if let threads, !(1...ThreadPool.maximumThreads).contains(threads) {
       throw ValidationError("\(threads) threads: give 1 to \(ThreadPool.maximumThreads).")
@@ -76,7 +85,9 @@ struct TrainCommand: ParsableCommand {
     case "cosine": return .cosine
     case "onecycle": return .oneCycle
     case "step":
-      guard parts.count == 3, let epochs = Int(parts[1]), epochs > 0, let gamma = Double(parts[2]) else { return nil }
+      guard parts.count == 3, let epochs = Int(parts[1]), epochs > 0, let gamma = Double(parts[2]) else {
+        return nil
+      }
       return .step(epochs: epochs, gamma: gamma)
     default: return nil
     }
@@ -118,16 +129,29 @@ struct TrainCommand: ParsableCommand {
     if resume {
       let description = try RunDescription(folder: out)
       options = try JSONDecoder().decode(TrainingOptions.self, from: Data(try readFile("\(out)/config.json")))
-      guard let known = ReferenceNetwork(rawValue: description.model) else {
-        throw TrainingError.invalid("\(out)/network.json names the network \(description.model), which is not known")
+      guard let known = TrainableNetwork(argument: description.model) else {
+        throw TrainingError.invalid(
+          "\(out)/network.json names the network \(description.model), which is not known")
       }
       (model, width) = (known, description.width)
       path = data ?? description.data
     }
-    let data = try DatasetFolder(path)
-    let description = RunDescription(model: model, width: width, data: data, path: path)
+    var data = try DatasetFolder(path)
+    if model == .dcgan { return try trainGAN(data) }
+    var description = RunDescription(model: model, width: width, data: data, path: path)
+    if model == .autoencoder {
+      let saved = resume ? try RunDescription(folder: out) : nil
+      let isFiltered = saved?.isSobelFiltered ?? sobel
+      (description.isSobelFiltered, description.codeLength) = (isFiltered, saved?.codeLength ?? code)
+      (description.mean, description.deviation) = ([0], [1])
+      data = DatasetFolder(
+        training: isFiltered ? SobelFiltered(data.training) : data.training,
+        test: isFiltered ? SobelFiltered(data.test) : data.test, mean: [0], deviation: [1])
+    }
     let network = try description.network()
-    let trainer = try Trainer(network, data: data, options: options, folder: out, resumes: resume)
+    let trainer = try Trainer(
+      network, for: model == .autoencoder ? .reconstruction : .classification, data: data, options: options,
+      folder: out, resumes: resume)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     if !resume {
@@ -136,7 +160,7 @@ struct TrainCommand: ParsableCommand {
     let parameters = trainer.state.names.reduce(0) { $0 + (trainer.state[$1]?.shape.count ?? 0) }
     if !json {
       Terminal.print(
-        "\(model.rawValue): \(parameters) parameters, \(data.training.count) training and \(data.test.count) test "
+        "\(model.name): \(parameters) parameters, \(data.training.count) training and \(data.test.count) test "
           + "images of \(data.training.imageShape), \(data.training.classNames.count) classes")
       Terminal.print(
         "a step's tensors: \(trainer.memory.peak >> 20) MiB shared, \(trainer.memory.sum >> 20) MiB apart")
@@ -160,18 +184,53 @@ struct TrainCommand: ParsableCommand {
       Terminal.note("interrupted; go on with: convolve train --out \(out) --resume")
       throw ExitCode(130)
     }
-    if !json, let best = trainer.epochs.max(by: { $0.testAccuracy < $1.testAccuracy }) {
-      Terminal.print(
-        "best: \(String(format: "%.2f", best.testAccuracy * 100)) % of the test images, after epoch \(best.epoch); in \(out)"
-      )
+    if json { return }
+    func score(_ epoch: Trainer.Epoch) -> Double { epoch.testAccuracy ?? -epoch.testLoss }
+    guard let best = trainer.epochs.max(by: { score($0) < score($1) }) else { return }
+    let text =
+      best.testAccuracy.map { String(format: "%.2f %% of the test images", $0 * 100) }
+      ?? String(format: "a test loss of %.5f", best.testLoss)
+    Terminal.print("best: \(text), after epoch \(best.epoch); in \(out)")
+  }
+
+  private func trainGAN(_ data: DatasetFolder) throws {
+    let shape = data.training.imageShape
+    guard shape[1] == shape[2], shape[1] % 4 == 0 else {
+      throw TrainingError.invalid(
+        "a DCGAN of images of \(shape): they must be square, their side divisible by 4")
     }
+    if resume { throw TrainingError.invalid("a DCGAN's training cannot be resumed; train it anew") }
+    let trainer = try GANTrainer(
+      DCGAN(imageShape: shape, width: width), images: data.training, batchSize: batch, learningRate: lr,
+      seed: seed,
+      folder: out)
+    let bar = TrainingLine()
+    Interruption.catchSignal()
+    let isFinished = try trainer.run(
+      epochs: epochs, progress: { bar.draw(batch: $0, of: $1, discriminator: $2, generator: $3) },
+      epoch: { epoch in
+        bar.clear()
+        if json { return }
+        Terminal.print(
+          String(
+            format: "epoch %d/%d  discriminator %.4f  generator %.4f  %.0f images/s  %.1f s", epoch.epoch,
+            epochs,
+            epoch.discriminatorLoss, epoch.generatorLoss, epoch.imagesPerSecond, epoch.seconds))
+      }, isCancelled: { Interruption.isWanted })
+    bar.clear()
+    if json { Terminal.print(jsonText(trainer.epochs)) }
+    if !isFinished { throw ExitCode(130) }
+    if !json { Terminal.print("samples in \(out)/samples-\(epochs).png") }
   }
 
   private static func text(_ e: Trainer.Epoch, of epochs: Int) -> String {
-    String(
-      format: "epoch %d/%d  loss %.4f  accuracy %.2f %%  test loss %.4f  test accuracy %.2f %%  %.0f images/s  %.1f s",
-      e.epoch, epochs, e.trainLoss, e.trainAccuracy * 100, e.testLoss, e.testAccuracy * 100, e.imagesPerSecond,
-      e.seconds)
+    func accuracy(_ name: String, _ value: Double?) -> String {
+      value.map { String(format: "  \(name)accuracy %.2f %%", $0 * 100) } ?? ""
+    }
+    return String(format: "epoch %d/%d  loss %.4f", e.epoch, epochs, e.trainLoss)
+      + accuracy("", e.trainAccuracy) + String(format: "  test loss %.4f", e.testLoss)
+      + accuracy("test ", e.testAccuracy)
+      + String(format: "  %.0f images/s  %.1f s", e.imagesPerSecond, e.seconds)
   }
 }
 

@@ -9,7 +9,9 @@ public struct Drawing: Sendable {
     public let green: UInt8
     public let blue: UInt8
 
-    public init(_ red: UInt8, _ green: UInt8, _ blue: UInt8) { (self.red, self.green, self.blue) = (red, green, blue) }
+    public init(_ red: UInt8, _ green: UInt8, _ blue: UInt8) {
+      (self.red, self.green, self.blue) = (red, green, blue)
+    }
 
     public static let black = Color(0, 0, 0)
     public static let white = Color(255, 255, 255)
@@ -51,7 +53,8 @@ public struct Drawing: Sendable {
 
   /// Words whose foot stands at `y`, `size` high.
   public mutating func text(
-    _ x: Double, _ y: Double, _ text: String, size: Double = 12, anchor: Anchor = .start, _ color: Color = .black
+    _ x: Double, _ y: Double, _ text: String, size: Double = 12, anchor: Anchor = .start,
+    _ color: Color = .black
   ) {
     shapes.append(.text(x, y, text, size, anchor, color))
   }
@@ -71,13 +74,15 @@ public struct Drawing: Sendable {
       case .line(let points, let color, let width):
         let places = points.map { "\(number($0.0)),\(number($0.1))" }.joined(separator: " ")
         lines.append(
-          "<polyline points=\"\(places)\" fill=\"none\" stroke=\"\(color.css)\" stroke-width=\"\(number(width))\"/>")
+          "<polyline points=\"\(places)\" fill=\"none\" stroke=\"\(color.css)\" stroke-width=\"\(number(width))\"/>"
+        )
       case .box(let x, let y, let width, let height, let color):
         lines.append(
           "<rect x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(width))\" height=\"\(number(height))\" "
             + "fill=\"\(color.css)\"/>")
       case .text(let x, let y, let text, let size, let anchor, let color):
-        let safe = text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
+        let safe = text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(
+          of: "<", with: "&lt;")
         lines.append(
           "<text x=\"\(number(x))\" y=\"\(number(y))\" font-size=\"\(number(size))\" text-anchor=\"\(anchor.rawValue)\" "
             + "fill=\"\(color.css)\">\(safe)</text>")
@@ -85,7 +90,8 @@ public struct Drawing: Sendable {
         guard let bytes = try? image.encoded(as: .png) else { continue }
         lines.append(
           "<image x=\"\(x)\" y=\"\(y)\" width=\"\(image.width)\" height=\"\(image.height)\" "
-            + "image-rendering=\"pixelated\" href=\"data:image/png;base64,\(Data(bytes).base64EncodedString())\"/>")
+            + "image-rendering=\"pixelated\" href=\"data:image/png;base64,\(Data(bytes).base64EncodedString())\"/>"
+        )
       }
     }
     return (lines + ["</svg>", ""]).joined(separator: "\n")
@@ -108,7 +114,9 @@ public struct Drawing: Sendable {
         for character in text {
           for stroke in StrokeFont.strokes(character) {
             let points = stroke.map { (left + $0.0 * scale, y + ($0.1 - StrokeFont.height) * scale) }
-            for (a, b) in zip(points, points.dropFirst()) { canvas.line(a, b, color, width: max(1, size / 11)) }
+            for (a, b) in zip(points, points.dropFirst()) {
+              canvas.line(a, b, color, width: max(1, size / 11))
+            }
           }
           left += StrokeFont.advance * scale
         }
@@ -173,7 +181,8 @@ private struct Canvas {
       for y in 0..<image.height where top + y >= 0 && top + y < height {
         for x in 0..<image.width where left + x >= 0 && left + x < width {
           for k in 0..<3 {
-            pixels[((top + y) * width + left + x) * 3 + k] = from[(y * image.width + x) * channels + min(k, colors - 1)]
+            pixels[((top + y) * width + left + x) * 3 + k] =
+              from[(y * image.width + x) * channels + min(k, colors - 1)]
           }
         }
       }

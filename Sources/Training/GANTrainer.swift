@@ -1,0 +1,173 @@
+import Datasets
+import Files
+import Foundation
+import Imaging
+import Models
+import Networks
+import TensorFiles
+import Tensors
+
+/// Trains a ``DCGAN``: the discriminator to tell images from generated ones, the generator to be taken for images; and keeps
+/// `generator.safetensors`, `discriminator.safetensors`, `metrics.jsonl` and a sheet of samples for each epoch in a folder.
+public final class GANTrainer {
+  /// What an epoch came to: mean losses.
+  public struct Epoch: Sendable, Codable {
+    public let epoch: Int
+    public let discriminatorLoss: Double
+    public let generatorLoss: Double
+    public let seconds: Double
+    public let imagesPerSecond: Double
+  }
+
+  private let network: DCGAN
+  private let data: DataLoader
+  private let folder: String
+  private let discriminating: TrainingProgram
+  private let generating: TrainingProgram
+  private let sampler: Program
+  private var discriminatorRule: Adam
+  private var generatorRule: Adam
+  private let noise: Tensor<Float>
+  private let seed: UInt64
+  public private(set) var epochs: [Epoch] = []
+
+  /// Samples on a sheet: a square of them.
+  private static let sheetSide = 8
+
+  /// - Parameters:
+  ///   - network: both parts.
+  ///   - images: of the network's shape.
+  ///   - batchSize: images in a step.
+  ///   - learningRate: Adam's, with betas of 0.5 and 0.999, as in the paper.
+  ///   - seed: of the weights' start, the order and the noise.
+  ///   - folder: where the run is kept; made if it is not there.
+  public init(
+    _ network: DCGAN, images: any Dataset, batchSize: Int = 64, learningRate: Double = 2e-4, seed: UInt64 = 0,
+    folder: String
+  ) throws {
+    guard images.imageShape == network.imageShape, images.count >= batchSize else {
+      throw TrainingError.invalid(
+        "\(images.count) images of \(images.imageShape) for a network of \(network.imageShape) in batches of \(batchSize)"
+      )
+    }
+    (self.network, self.folder, self.seed) = (network, folder, seed)
+    // Samples from -1 to 1, as tanh puts them out.
+    data = DataLoader(images, batchSize: batchSize, shuffles: true, seed: seed, mean: [0.5], deviation: [0.5])
+    let imageShape = Shape([batchSize] + network.imageShape.dimensions)
+    let noiseShape: Shape = [batchSize, network.noiseLength, 1, 1]
+    func names(_ graph: Graph, _ prefix: String) -> Set<String> {
+      Set(graph.parameters.map(\.name).filter { $0.hasPrefix(prefix) })
+    }
+    do {
+      let graph = Graph(network, mode: .training)
+      let real = try network.discriminator(graph.input("images", imageShape))
+      let fake = try network.discriminator(network.generator(graph.input("noise", noiseShape)))
+      let (ones, zeros) = (
+        graph.constant(Tensor(repeating: 1, shape: real.shape)), graph.constant(Tensor(zeros: fake.shape))
+      )
+      let loss = try real.binaryCrossEntropy(ones) + fake.binaryCrossEntropy(zeros)
+      discriminating = try TrainingProgram(graph, loss: loss, frozen: names(graph, "generator."), seed: seed)
+      try discriminating.program.load(StateDict(initializing: graph.parameters, seed: seed))
+    }
+    do {
+      let graph = Graph(network, mode: .training)
+      let fake = try network.discriminator(network.generator(graph.input("noise", noiseShape)))
+      let loss = try fake.binaryCrossEntropy(graph.constant(Tensor(repeating: 1, shape: fake.shape)))
+      generating = try TrainingProgram(graph, loss: loss, frozen: names(graph, "discriminator."), seed: seed)
+      try generating.program.load(discriminating.program.state)
+    }
+    let graph = Graph(network)
+    let count = Self.sheetSide * Self.sheetSide
+    let z = graph.input("noise", [count, network.noiseLength, 1, 1])
+    sampler = try Program(graph, outputs: [try network.generator(z)])
+    var generator = SeededGenerator(seed: seed ^ 0x5EED)
+    noise = .randomNormal(shape: z.shape, using: &generator)
+    discriminatorRule = Adam(learningRate: learningRate, betas: (0.5, 0.999))
+    generatorRule = Adam(learningRate: learningRate, betas: (0.5, 0.999))
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  }
+
+  /// Trains for some epochs.
+  /// - Parameters:
+  ///   - progress: told after every batch: its number, batches of an epoch, both losses so far.
+  ///   - report: told after every epoch.
+  ///   - isCancelled: asked after every batch.
+  /// - Returns: whether it came to its end.
+  public func run(
+    epochs count: Int, progress: (Int, Int, Double, Double) -> Void = { _, _, _, _ in },
+    epoch report: (Epoch) -> Void = { _ in }, isCancelled: () -> Bool = { false }
+  ) throws -> Bool {
+    for number in 1...max(1, count) {
+      let start = ContinuousClock.now
+      var (discriminatorLoss, generatorLoss, isStopped) = (0.0, 0.0, false)
+      try data.forEachBatch(epoch: number) { batch, k in
+        var generator = SeededGenerator(seed: seed &+ UInt64(number) << 32 &+ UInt64(k))
+        func fillNoise(_ program: TrainingProgram) throws {
+          let values = Tensor<Float>.randomNormal(
+            shape: [batch.labels.count, network.noiseLength], using: &generator)
+          try program.fill("noise") { to in
+            values.withUnsafeBufferPointer { _ = to.update(fromContentsOf: $0) }
+          }
+        }
+        try discriminating.fill("images") { to in
+          batch.images.withUnsafeBufferPointer { _ = to.update(fromContentsOf: $0) }
+        }
+        try fillNoise(discriminating)
+        let first = try discriminating.run()
+        discriminating.step(&discriminatorRule)
+        try share("discriminator.", from: discriminating, to: generating)
+        try fillNoise(generating)
+        let second = try generating.run()
+        generating.step(&generatorRule)
+        try share("generator.", from: generating, to: discriminating)
+        guard first.isFinite, second.isFinite else {
+          throw TrainingError.diverged(
+            epoch: number, step: k + 1, loss: first + second, learningRate: generatorRule.learningRate)
+        }
+        discriminatorLoss += Double(first)
+        generatorLoss += Double(second)
+        progress(k + 1, data.batchCount, discriminatorLoss / Double(k + 1), generatorLoss / Double(k + 1))
+        isStopped = isCancelled()
+        return !isStopped
+      }
+      if isStopped { return false }
+      let seconds = (ContinuousClock.now - start) / .seconds(1)
+      let batches = Double(data.batchCount)
+      let epoch = Epoch(
+        epoch: number, discriminatorLoss: discriminatorLoss / batches, generatorLoss: generatorLoss / batches,
+        seconds: seconds, imagesPerSecond: batches * Double(data.batchSize) / seconds)
+      epochs.append(epoch)
+      try keep()
+      report(epoch)
+    }
+    return true
+  }
+
+  private func share(_ prefix: String, from: TrainingProgram, to: TrainingProgram) throws {
+    let state = from.program.state
+    try to.program.load(
+      StateDict(state.names.filter { $0.hasPrefix(prefix) }.map { ($0, state[$0]!) }), isComplete: false)
+  }
+
+  private func keep() throws {
+    let state = generating.program.state
+    for part in ["generator", "discriminator"] {
+      let tensors = state.names.filter { $0.hasPrefix(part + ".") }.map {
+        (String($0.dropFirst(part.count + 1)), state[$0]!)
+      }
+      try Safetensors(StateDict(tensors)).write(to: "\(folder)/\(part).safetensors", replacing: true)
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let lines = try epochs.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
+    try writeFile(Array(lines.joined().utf8), to: "\(folder)/metrics.jsonl", replacing: true)
+    try samples().write(to: "\(folder)/samples-\(epochs.count).png", replacing: true)
+  }
+
+  /// A sheet of images made of the same noise every time.
+  public func samples() throws -> Image {
+    try sampler.load(generating.program.state, isComplete: false)
+    let images = try sampler.run(["noise": noise])[0]
+    return contactSheet(images, columns: Self.sheetSide, low: -1, high: 1, scale: 2)
+  }
+}
