@@ -116,7 +116,8 @@ let package = Package(
     .testTarget(
       name: "InterchangeTests", dependencies: ["Convolution", "Interchange", "TestSupport", "Tensors"]),
     .testTarget(
-      name: "NetworksTests", dependencies: ["Convolution", "Models", "Networks", "TestSupport", "Tensors"]),
+      name: "NetworksTests", dependencies: ["Convolution", "Models", "Networks", "TestSupport", "Tensors"],
+      exclude: ["Vectors"]),
     .testTarget(
       name: "TrainingTests",
       dependencies: ["Datasets", "Files", "Models", "Networks", "TensorFiles", "Tensors", "Training"]),

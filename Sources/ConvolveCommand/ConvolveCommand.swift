@@ -28,7 +28,7 @@ struct ConvolveCommand: ParsableCommand {
     subcommands: [
       FilterCommand.self, KernelsCommand.self, SizeCommand.self, ReceptiveFieldCommand.self,
       BenchCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
-      SearchCommand.self,
+      FeaturesCommand.self, SearchCommand.self,
     ]
   )
 

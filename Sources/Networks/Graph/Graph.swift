@@ -94,6 +94,15 @@ public final class Graph {
     parameterNodes[name].map { Value(graph: self, index: $0) }
   }
 
+  /// What the layer at a path put out last; nil for a path that no layer has, or one that was not called.
+  public func output(ofLayer path: String) -> Value? {
+    let index = nodes.lastIndex { node in
+      guard case .operation = node.source else { return false }
+      return node.layer.hasPrefix(path + " (")
+    }
+    return index.map { Value(graph: self, index: $0) }
+  }
+
   /// The trainable parameters' nodes, in the order in which layers asked for them.
   public var trainable: [Value] {
     parameters.filter(\.isTrainable).map { Value(graph: self, index: parameterNodes[$0.name]!) }

@@ -1,0 +1,131 @@
+import Convolution
+import Models
+import Tensors
+import Testing
+
+@testable import Networks
+
+/// Programs, with their passes and shared memory, against the definitions of the same graphs.
+@Suite struct ProgramTests {
+  /// Several inputs and outputs, a branch, a layer that is called twice.
+  final class Branches: Module {
+    let stem = Conv2d(3, 8, kernelSize: 3, padding: .symmetric(1), bias: false)
+    let norm = BatchNorm2d(8)
+    let shared = Conv2d(8, 8, kernelSize: 3, padding: .symmetric(1))
+    let up = ConvTranspose2d(8, 4, kernelSize: 4, stride: 2, padding: .symmetric(1))
+    let group = GroupNorm(2, 12)
+    let head = Linear(12, 5)
+  }
+
+  private static func branches(_ mode: Graph.Mode) throws -> (Graph, [Value], loss: Value) {
+    let m = Branches()
+    let graph = Graph(m, mode: mode)
+    let (a, b) = (graph.input("a", [2, 3, 9, 11]), graph.input("b", [2, 8, 9, 11]))
+    let x = try m.norm(m.stem(a)).activated(.relu)
+    let y = try (m.shared(x) + b).activated(.silu)
+    let z = try (m.shared(y) + x).activated(.relu)
+    let u = try m.up(z).activated(.tanh)
+    let pooled = try MaxPool2d(2)(u)
+    let both = try m.group(Value.concatenated([pooled, z], axis: 1))
+    let logits = try m.head(both.mean(axes: [2, 3]).reshaped([2, 12]))
+    let loss = try logits.crossEntropy(graph.constant(Tensor([4, 0], shape: [2])))
+    return (graph, [logits, u], loss)
+  }
+
+  private static func tensors(_ graph: Graph, _ inputs: [Value], seed: UInt64) -> [String: Tensor<Float>] {
+    var g = SeededGenerator(seed: seed)
+    var tensors: [String: Tensor<Float>] = [:]
+    let state = StateDict(initializing: graph.parameters, seed: seed)
+    for name in state.names { tensors[name] = state[name]! }
+    for name in state.names where name.contains("running_") {
+      tensors[name] = .random(in: 0.5...1.5, shape: state[name]!.shape, using: &g)
+    }
+    for node in graph.nodes {
+      if case .input(let name) = node.source { tensors[name] = .randomNormal(shape: node.shape, using: &g) }
+    }
+    return tensors
+  }
+
+  /// Float32 against float64: sums of some hundred products, through a few layers.
+  private static func check(
+    _ graph: Graph, _ values: [Value], _ tensors: [String: Tensor<Float>], tolerance: Double = 2e-5
+  ) throws {
+    let doubles = tensors.mapValues { Tensor<Double>($0.scalars.map(Double.init), shape: $0.shape) }
+    let expected = try graph.evaluate(values, doubles)
+    let program = try Program(graph, outputs: values)
+    try program.load(StateDict(tensors.map { ($0.key, $0.value) }))
+    for round in 0..<2 {
+      let results = try program.run(tensors)
+      for (k, (result, reference)) in zip(results, expected).enumerated() {
+        let greatest = max(1e-3, reference.scalars.map(\.magnitude).max() ?? 0)
+        let worst = zip(result.scalars, reference.scalars).reduce(0) { max($0, abs(Double($1.0) - $1.1)) }
+        #expect(worst <= tolerance * greatest, "round \(round), value \(k) of \(result.shape): \(worst) of \(greatest)")
+      }
+      // Running statistics have moved after the first round.
+      if graph.mode == .training { break }
+    }
+    #expect(program.peakBytes <= program.tensorBytes)
+  }
+
+  @Test func inferenceIsTheDefinition() throws {
+    let (graph, values, loss) = try Self.branches(.inference)
+    try Self.check(graph, values + [loss], Self.tensors(graph, values, seed: 1))
+  }
+
+  @Test func trainingIsTheDefinition() throws {
+    let (graph, values, loss) = try Self.branches(.training)
+    let gradients = try graph.gradients(of: loss, withRespectTo: graph.trainable)
+    try Self.check(graph, values + [loss] + gradients, Self.tensors(graph, values, seed: 2), tolerance: 1e-4)
+  }
+
+  @Test(arguments: ["lenet5", "resnet18", "resnet50", "vgg11_bn"])
+  func referenceNetworksTrain(name: String) throws {
+    let network: any Layer =
+      name == "vgg11_bn"
+      ? Sequential {
+        Conv2d(3, 8, kernelSize: 3, padding: .symmetric(1))
+        BatchNorm2d(8)
+        ReLU()
+        MaxPool2d(2)
+        Conv2d(8, 16, kernelSize: 5, padding: .symmetric(2))
+        ReLU()
+        MaxPool2d(3, stride: 2, padding: .symmetric(1))
+        Flatten()
+        Linear(16 * 8 * 8, 10)
+      }
+      : ReferenceNetwork(rawValue: name)!.network(imageShape: [3, 32, 32], classes: 10, width: 4)
+    let graph = Graph(network, mode: .training)
+    let x = graph.input("x", [2, 3, 32, 32])
+    let logits = try network(x)
+    let loss = try logits.crossEntropy(graph.constant(Tensor([3, 8], shape: [2])))
+    let gradients = try graph.gradients(of: loss, withRespectTo: graph.trainable)
+    // Batch norm over few elements magnifies rounding, layer by layer.
+    try Self.check(
+      graph, [logits, loss] + gradients, Self.tensors(graph, [logits], seed: 3),
+      tolerance: name.hasPrefix("resnet") ? 2e-2 : 2e-4)
+  }
+
+  @Test func batchNormsAndEpiloguesAreFused() throws {
+    let network = ResNet(.resNet18, classes: 10, stem: .cifar, width: 4)
+    let graph = Graph(network)
+    let program = try Program(graph, outputs: [try network(graph.input("x", [1, 3, 32, 32]))])
+    let names = program.listing.joined(separator: "\n")
+    #expect(!names.contains("batch normalisation"))
+    #expect(!names.contains("relu"))
+    #expect(!names.contains("add"))
+    // 20 convolutions, the pooling and the classifier.
+    #expect(program.listing.count == 22)
+  }
+
+  @Test func wrongWeightsAndInputsAreNamed() throws {
+    let network = LeNet5()
+    let graph = Graph(network)
+    let program = try Program(graph, outputs: [try network(graph.input("x", [1, 1, 32, 32]))])
+    var state = StateDict(initializing: graph.parameters)
+    state["fc.fc2.bias"] = Tensor(zeros: [83])
+    let error = #expect(throws: GraphError.self) { try program.load(state) }
+    #expect(error?.message.contains("fc.fc2.bias") == true)
+    #expect(throws: GraphError.self) { try program.run(["x": Tensor(zeros: [1, 1, 28, 28])]) }
+    #expect(throws: GraphError.self) { try program.run([:]) }
+  }
+}
