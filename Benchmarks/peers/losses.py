@@ -26,7 +26,7 @@ read = lambda name, skip: np.frombuffer(gzip.open(f"{data}/{name}.gz").read()[sk
 images = read("train-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28)
 labels = read("train-labels-idx1-ubyte", 8)
 mean, deviation = (np.float32(.2860), np.float32(.3530)) if "fashion" in data else (np.float32(.1307), np.float32(.3081))
-opt = torch.optim.SGD(net.parameters(), lr=.05, momentum=.9, weight_decay=5e-4)
+opt = torch.optim.SGD(net.parameters(), lr=.01, momentum=.9, weight_decay=5e-4)
 with open(csv, "w") as f:
     for k in range(steps):
         x = torch.from_numpy((images[64 * k:64 * k + 64].astype(np.float32) / np.float32(255) - mean) / deviation)

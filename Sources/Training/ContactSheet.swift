@@ -8,8 +8,9 @@ import Tensors
 ///   - low: the sample that is black.
 ///   - high: the sample that is white.
 ///   - scale: pixels along a side of each sample.
+///   - border: the grey between images.
 public func contactSheet(
-  _ images: Tensor<Float>, columns: Int, low: Float = 0, high: Float = 1, scale: Int = 1
+  _ images: Tensor<Float>, columns: Int, low: Float = 0, high: Float = 1, scale: Int = 1, border: UInt8 = 128
 ) -> Image {
   let (n, c, h, w) = (images.shape[0], images.shape[1], images.shape[2], images.shape[3])
   let rows = n.dividedRoundingUp(by: columns)
@@ -20,7 +21,7 @@ public func contactSheet(
     Image(
       .uint8(
         Tensor(unsafeUninitializedShape: [height, width, channels]) { out in
-          out.initialize(repeating: 128)
+          out.initialize(repeating: border)
           for i in 0..<n {
             let (top, left) = (i / columns * cellHeight + 2, i % columns * cellWidth + 2)
             for y in 0..<h * scale {

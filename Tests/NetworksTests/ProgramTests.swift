@@ -105,6 +105,26 @@ import Testing
       tolerance: name.hasPrefix("resnet") ? 2e-2 : 2e-4)
   }
 
+  /// Under a limit of memory, cheap tensors are computed again, to the same bits.
+  @Test func recomputationSavesMemory() throws {
+    let network = ResNet(.resNet18, classes: 10, stem: .cifar, width: 8)
+    let graph = Graph(network, mode: .training)
+    let x = graph.input("x", [4, 3, 32, 32])
+    let loss = try network(x).crossEntropy(graph.constant(Tensor([3, 8, 1, 0], shape: [4])))
+    let values = [loss] + (try graph.gradients(of: loss, withRespectTo: graph.trainable))
+    let tensors = Self.tensors(graph, values, seed: 4)
+    let state = StateDict(tensors.map { ($0.key, $0.value) })
+    let free = try Program(graph, outputs: values)
+    let limited = try Program(graph, outputs: values, memoryLimit: free.peakBytes * 4 / 5)
+    #expect(limited.peakBytes <= free.peakBytes * 4 / 5)
+    #expect(limited.listing.count > free.listing.count)
+    try free.load(state)
+    try limited.load(state)
+    #expect(try free.run(tensors) == limited.run(tensors))
+    let error = #expect(throws: GraphError.self) { try Program(graph, outputs: values, memoryLimit: 1000) }
+    #expect(error?.message.contains("1000") == true)
+  }
+
   @Test func batchNormsAndEpiloguesAreFused() throws {
     let network = ResNet(.resNet18, classes: 10, stem: .cifar, width: 4)
     let graph = Graph(network)

@@ -19,7 +19,7 @@ let targets = graph.input("targets", [batch])
 let training = try TrainingProgram(graph, loss: try network(x).crossEntropy(targets))
 try training.program.load(try Safetensors(path: weights).state)
 let loader = DataLoader(data.training, batchSize: batch, mean: data.mean, deviation: data.deviation)
-var optimizer = SGD(learningRate: 0.05, momentum: 0.9, weightDecay: 5e-4)
+var optimizer = SGD(learningRate: 0.01, momentum: 0.9, weightDecay: 5e-4)
 var losses: [Double] = []
 try loader.forEachBatch(epoch: 0) { batch, k in
   try training.fill("images") { to in
@@ -31,11 +31,12 @@ try loader.forEachBatch(epoch: 0) { batch, k in
   return k + 1 < steps
 }
 let relative = zip(losses, others).map { abs($0 - $1) / $1 }
+for i in [0, 1, 2, 5, 10, 20, 50, 100, 150, 199] where i < relative.count { print(i, losses[i], relative[i]) }
 print("greatest relative difference over \(losses.count) steps: \(relative.max()!)")
 
 var drawing = Drawing(width: 800, height: 420)
 let greatest = max(losses.max()!, others.max()!)
-func point(_ i: Int, _ loss: Double) -> (Double, Double) {
+@MainActor func point(_ i: Int, _ loss: Double) -> (Double, Double) {
   (60 + 700 * Double(i) / Double(losses.count - 1), 40 + 330 * (1 - loss / greatest))
 }
 for i in 0...4 {

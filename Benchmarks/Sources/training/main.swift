@@ -15,8 +15,13 @@ ThreadPool.setSharedThreadCount(threads)
 /// The most memory that the process has held, in bytes.
 func greatestMemory() -> Int {
   var usage = rusage()
-  getrusage(RUSAGE_SELF, &usage)
-  return usage.ru_maxrss * 1024
+  #if canImport(Darwin)
+    getrusage(RUSAGE_SELF, &usage)
+    return usage.ru_maxrss
+  #else
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss * 1024
+  #endif
 }
 
 for item in cases {

@@ -70,7 +70,7 @@ struct FeaturesCommand: ParsableCommand {
     // One channel's kernels go in rows of eight.
     return contactSheet(
       planes, columns: shape[1] == 1 ? min(8, shape[0]) : shape[1], low: -greatest, high: greatest,
-      scale: scale ?? 12)
+      scale: scale ?? 12, border: 255)
   }
 
   private func maps(

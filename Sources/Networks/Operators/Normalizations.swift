@@ -172,7 +172,7 @@ extension Operators {
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       let (x, weight, mean, variance) = (inputs[0], inputs[1], inputs[3], inputs[4])
       let shape = Shape([1, x.shape[1]] + [Int](repeating: 1, count: x.shape.rank - 2))
-      let one = try weight.graph.constant(Tensor(repeating: 1, shape: shape))
+      let one = weight.graph.constant(Tensor(repeating: 1, shape: shape))
       let scale = try one / variance.reshaped(shape).scaled(by: 1, adding: epsilon).sqrt()
       let normal = try (x - mean.reshaped(shape)) * scale
       return [

@@ -50,6 +50,8 @@ final class ConvStep: Step {
     }
     try plan!(
       site.inputs[0], adding: hasResidual ? site.inputs[site.inputs.count - 1] : nil, into: &output)
+    // The next convolution's weights take their place.
+    if !isConstant { plan!.releaseWeights() }
   }
 }
 

@@ -54,6 +54,35 @@ struct Lowering {
     }
   }
 
+  /// Outputs of cheap operators of the forward pass that the backward pass reads are computed again for it, so that they
+  /// need not be kept: one more pass over memory each.
+  /// - Parameter last: the last node of the forward pass.
+  mutating func recompute(after last: Int) {
+    var again: [Int: Int] = [:]
+    self = rebuilding { i, rebuilt in
+      guard i > last, case .operation(let operation, let inputs) = nodes[i].source else {
+        return rebuilt.append(nodes[i])
+      }
+      func place(_ j: Int) -> Int {
+        guard j <= last, isCheap(j) else { return rebuilt.places[j]! }
+        if let known = again[j] { return known }
+        guard case .operation(let operation, let inputs) = nodes[j].source else { return rebuilt.places[j]! }
+        let copy = rebuilt.insert(operation, inputs.map(place), nodes[j].shape, layer: nodes[j].layer)
+        again[j] = copy
+        return copy
+      }
+      let places = inputs.map(place)
+      return rebuilt.insert(operation, places, nodes[i].shape, layer: nodes[i].layer)
+    }
+  }
+
+  private func isCheap(_ i: Int) -> Bool {
+    guard case .operation(let operation, _) = nodes[i].source else { return false }
+    return operation is Operators.Activate || operation is Operators.BatchNormTraining
+      || operation is Operators.MaxPool || operation is Operators.Reshape || operation is Operators.Concatenate
+      || (operation as? Operators.Binary)?.function == .add
+  }
+
   /// Nodes copied one by one, with their inputs' new places.
   struct Rebuilt {
     fileprivate(set) var nodes: [Graph.Node] = []

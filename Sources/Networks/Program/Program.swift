@@ -27,8 +27,12 @@ public final class Program: CustomStringConvertible {
   ///   - graph: built; nothing is added to it.
   ///   - outputs: what runs put out.
   ///   - seed: of random steps.
-  /// - Throws: ``GraphError``.
-  public init(_ graph: Graph, outputs: [Value], seed: UInt64 = 0) throws(GraphError) {
+  ///   - memoryLimit: bytes that the tensors of a run may share; above it, cheap operators of the forward pass (those up
+  ///     to the first output) are computed again where the backward pass needs them.
+  /// - Throws: ``GraphError``, also where the limit cannot be kept.
+  public init(
+    _ graph: Graph, outputs: [Value], seed: UInt64 = 0, memoryLimit: Int? = nil
+  ) throws(GraphError) {
     self.graph = graph
     counter = RunCounter(seed: seed)
     outputCount = outputs.count
@@ -37,21 +41,28 @@ public final class Program: CustomStringConvertible {
     lowering.shareCommonSubexpressions()
     lowering.foldBatchNorm()
     lowering.fuseEpilogues()
+    if let memoryLimit, let last = lowering.outputs.first {
+      func bytes(_ lowering: Lowering) -> Int {
+        MemoryPlan(lowering, isOutside: Self.kinds(lowering, graph).isOutside).count * MemoryLayout<Float>.stride
+      }
+      if bytes(lowering) > memoryLimit {
+        lowering.recompute(after: last)
+        lowering.removeDeadCode()
+        let least = bytes(lowering)
+        guard least <= memoryLimit else {
+          throw GraphError(
+            "the tensors of a run take \(least) bytes at least, and \(memoryLimit) are allowed: make the batch smaller")
+        }
+      }
+    }
     self.lowering = lowering
     let nodes = lowering.nodes
-    // Parameters of inference stay as they are between loads.
-    var isConstant = [Bool](repeating: false, count: nodes.count)
-    var isOutside = isConstant
+    let (isConstant, isOutside) = Self.kinds(lowering, graph)
     for i in nodes.indices {
       switch nodes[i].source {
       case .input(let name): inputNodes[name] = i
-      case .parameter(let index):
-        (isConstant[i], isOutside[i]) = (graph.mode == .inference, true)
-        parameterNodes[graph.parameters[index].name] = i
-      case .constant: (isConstant[i], isOutside[i]) = (true, true)
-      case .operation(_, let inputs):
-        isConstant[i] = !inputs.isEmpty && inputs.allSatisfy { isConstant[$0] }
-        isOutside[i] = isConstant[i]
+      case .parameter(let index): parameterNodes[graph.parameters[index].name] = i
+      case .constant, .operation: continue
       }
     }
     let places = parameterNodes
@@ -94,6 +105,25 @@ public final class Program: CustomStringConvertible {
         throw GraphError("\(operation.name): \(error)", layer: nodes[i].layer)
       }
     }
+  }
+
+  /// For each node, whether it stays the same from run to run, and whether its memory is its own.
+  private static func kinds(_ lowering: Lowering, _ graph: Graph) -> (isConstant: [Bool], isOutside: [Bool]) {
+    let nodes = lowering.nodes
+    var isConstant = [Bool](repeating: false, count: nodes.count)
+    var isOutside = isConstant
+    for i in nodes.indices {
+      switch nodes[i].source {
+      case .input: continue
+      // Parameters of inference stay as they are between loads.
+      case .parameter: (isConstant[i], isOutside[i]) = (graph.mode == .inference, true)
+      case .constant: (isConstant[i], isOutside[i]) = (true, true)
+      case .operation(_, let inputs):
+        isConstant[i] = !inputs.isEmpty && inputs.allSatisfy { isConstant[$0] }
+        isOutside[i] = isConstant[i]
+      }
+    }
+    return (isConstant, isOutside)
   }
 
   private static func pointer(_ tensor: Tensor<Float>) -> UnsafeMutablePointer<Float> {

@@ -16,14 +16,16 @@ public final class TrainingProgram {
   ///   - others: what runs put out besides, such as logits.
   ///   - frozen: parameters that stay as they are, by name.
   ///   - seed: of random steps.
-  /// - Throws: ``GraphError``.
+  ///   - memoryLimit: bytes that the tensors of a run may share; see ``Program``.
+  /// - Throws: ``GraphError``, also where the limit cannot be kept.
   public init(
-    _ graph: Graph, loss: Value, others: [Value] = [], frozen: Set<String> = [], seed: UInt64 = 0
+    _ graph: Graph, loss: Value, others: [Value] = [], frozen: Set<String> = [], seed: UInt64 = 0,
+    memoryLimit: Int? = nil
   ) throws(GraphError) {
     let trained = graph.parameters.filter { $0.isTrainable && !frozen.contains($0.name) }
     let values = trained.map { graph.parameter(named: $0.name)! }
     let slopes = try graph.gradients(of: loss, withRespectTo: values)
-    let program = try Program(graph, outputs: [loss] + others + slopes, seed: seed)
+    let program = try Program(graph, outputs: [loss] + others + slopes, seed: seed, memoryLimit: memoryLimit)
     self.program = program
     otherCount = others.count
     parameterNames = trained.map(\.name)

@@ -197,11 +197,14 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
   }
 
-  /// Takes other weights of the same shape, in the same memory where the algorithm can.
+  /// Takes other weights of the same shape.
   /// - Returns: false where the plan has to be made anew.
   package mutating func repack(weight: Tensor<Float>, bias: Tensor<Float>?) -> Bool {
     planned.repack(weight, bias?.scalars)
   }
+
+  /// Frees the packed weights until ``repack(weight:bias:)``, so that plans that run one after another share memory.
+  package mutating func releaseWeights() { planned.releaseWeights() }
 
   /// - Parameters:
   ///   - input: of ``inputShape``.

@@ -8,9 +8,12 @@ protocol PlannedConvolution: Sendable {
   /// Bytes of working memory that each thread needs.
   var workspaceBytes: Int { get }
 
-  /// The same with other weights, in the same memory.
+  /// The same with other weights, whose order and tables stay.
   /// - Returns: false where it has to be made anew.
   mutating func repack(_ weight: Tensor<Float>, _ bias: [Float]?) -> Bool
+
+  /// Frees the weights until they are packed again.
+  mutating func releaseWeights()
 
   /// y from x. `finish` is called for every output once it is stored.
   func run(
@@ -19,6 +22,7 @@ protocol PlannedConvolution: Sendable {
 
 extension PlannedConvolution {
   mutating func repack(_ weight: Tensor<Float>, _ bias: [Float]?) -> Bool { false }
+  mutating func releaseWeights() {}
 }
 
 /// The plain loops as a plan.
@@ -48,6 +52,10 @@ struct PlannedPhases: PlannedConvolution {
   mutating func repack(_ weight: Tensor<Float>, _ bias: [Float]?) -> Bool {
     for i in phases.indices where !phases[i].repack(weight, bias) { return false }
     return true
+  }
+
+  mutating func releaseWeights() {
+    for i in phases.indices { phases[i].releaseWeights() }
   }
 
   var weightBytes: Int { phases.reduce(0) { $0 + $1.weightBytes } }

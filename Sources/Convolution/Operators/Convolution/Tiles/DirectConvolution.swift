@@ -101,6 +101,10 @@ struct DirectConvolution: PlannedConvolution {
     return true
   }
 
+  mutating func releaseWeights() {
+    for group in weights.indices { weights[group].release() }
+  }
+
   private mutating func fill(_ bias: [Float]?) {
     let filled = rows.dividedRoundingUp(by: shapes.lanes) * shapes.lanes
     self.bias = (0..<groups * filled).map { i in

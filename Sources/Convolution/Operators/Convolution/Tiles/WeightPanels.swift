@@ -39,17 +39,22 @@ struct WeightPanels: Sendable {
     (self.rows, self.depth, self.widths) = (rows, depth, widths)
     let firstRows = widths.sumsBefore
     self.firstRows = firstRows
-    storage = Tensor(unsafeUninitializedShape: [widths.reduce(0, +) * depth]) { _ in }
+    storage = Tensor(unsafeUninitializedShape: [0]) { _ in }
     refill(fill)
   }
 
-  /// The same panels of another matrix, in the same memory.
+  /// Frees the weights until ``refill(_:)``.
+  mutating func release() { storage = Tensor(unsafeUninitializedShape: [0]) { _ in } }
+
+  /// The same panels of another matrix.
   mutating func refill(
     _ fill: (_ first: Int, _ count: Int, _ wide: Int, _ out: UnsafeMutablePointer<Float>) -> Void
   ) {
     let (rows, depth, widths, firstRows) = (rows, depth, widths, firstRows)
+    let count = widths.reduce(0, +) * depth
+    if storage.shape.count != count { storage = Tensor(unsafeUninitializedShape: [count]) { _ in } }
     storage.withUnsafeMutableBufferPointer { out in
-      let out = out.baseAddress!
+      guard let out = out.baseAddress else { return }
       ThreadPool.shared.parallelFor(widths.count) { panel in
         let (first, wide) = (firstRows[panel], widths[panel])
         let count = max(0, min(wide, rows - first))

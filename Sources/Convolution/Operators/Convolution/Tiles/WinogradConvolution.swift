@@ -45,17 +45,19 @@ struct WinogradConvolution: PlannedConvolution {
         - 1,
       width: g.output[2].dividedRoundingUp(by: side) * side + kernel - 1)
     weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
-    weights = Tensor(unsafeUninitializedShape: [g.groups * transform.entries * matrixCount]) { pack(w, into: $0) }
+    weights = packed(w)
   }
 
   mutating func repack(_ w: Tensor<Float>, _ bias: [Float]?) -> Bool {
-    // Taken out while it is written, so that it has one owner.
-    var packed = weights
-    weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
-    packed.withUnsafeMutableBufferPointer { pack(w, into: $0) }
-    weights = packed
+    weights = packed(w)
     if let bias { self.bias = bias }
     return true
+  }
+
+  mutating func releaseWeights() { weights = Tensor(unsafeUninitializedShape: [0]) { _ in } }
+
+  private func packed(_ w: Tensor<Float>) -> Tensor<Float> {
+    Tensor(unsafeUninitializedShape: [geometry.groups * transform.entries * matrixCount]) { pack(w, into: $0) }
   }
 
   /// Elements from entry to entry of a group's matrices: off the caches' sets, as the tiles' entries are.
