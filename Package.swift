@@ -84,7 +84,8 @@ let package = Package(
       dependencies: [
         "Convolution", "Datasets", "Files", "Imaging", "Models", "Networks", "TensorFiles", "Tensors",
       ]),
-    .target(name: "Search", dependencies: ["Files", "Tensors", .product(name: "GRDB", package: "GRDB.swift")]),
+    .target(
+      name: "Search", dependencies: ["Files", "Tensors", .product(name: "GRDB", package: "GRDB.swift")]),
     .target(
       name: "Convolve",
       dependencies: [

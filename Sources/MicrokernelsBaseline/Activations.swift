@@ -246,8 +246,12 @@ public func squareGradients(
     let low = x2.replacing(with: x3, where: .!(x3 .<= x2))
     let high = v.replacing(with: zero, where: .!(low .<= top))
     let deep = v.replacing(with: zero, where: low .<= top)
-    let (y0, y1) = (high.replacing(with: zero, where: .!(x1 .<= x0)), high.replacing(with: zero, where: x1 .<= x0))
-    let (y2, y3) = (deep.replacing(with: zero, where: .!(x3 .<= x2)), deep.replacing(with: zero, where: x3 .<= x2))
+    let (y0, y1) = (
+      high.replacing(with: zero, where: .!(x1 .<= x0)), high.replacing(with: zero, where: x1 .<= x0)
+    )
+    let (y2, y3) = (
+      deep.replacing(with: zero, where: .!(x3 .<= x2)), deep.replacing(with: zero, where: x3 .<= x2)
+    )
     if i &+ lanes <= count {
       store(interleaveLow(y0, y1), outA + 2 &* i)
       store(interleaveHigh(y0, y1), outA + (2 &* i &+ lanes))

@@ -59,7 +59,9 @@ import Testing
       for (k, (result, reference)) in zip(results, expected).enumerated() {
         let greatest = max(1e-3, reference.scalars.map(\.magnitude).max() ?? 0)
         let worst = zip(result.scalars, reference.scalars).reduce(0) { max($0, abs(Double($1.0) - $1.1)) }
-        #expect(worst <= tolerance * greatest, "round \(round), value \(k) of \(result.shape): \(worst) of \(greatest)")
+        #expect(
+          worst <= tolerance * greatest,
+          "round \(round), value \(k) of \(result.shape): \(worst) of \(greatest)")
       }
       // Running statistics have moved after the first round.
       if graph.mode == .training { break }

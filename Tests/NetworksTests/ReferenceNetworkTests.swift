@@ -57,7 +57,8 @@ import Testing
     ? [.lenet5, .resnet18, .resnet50] : ReferenceNetwork.allCases
 
   @Test(arguments: networks) func logitsArePyTorchs(name: ReferenceNetwork) throws {
-    let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "Vectors/networks.json")
+    let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(
+      path: "Vectors/networks.json")
     let golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: url))
     let item = try #require(golden.networks[name.rawValue])
     let shape = Shape(item.input_shape)
@@ -72,7 +73,8 @@ import Testing
     // Of some networks the file lists the parameters.
     let ours = Dictionary(uniqueKeysWithValues: graph.parameters.map { ($0.name, $0.shape.dimensions) })
     for (parameter, shape) in item.state { #expect(ours[parameter] == shape, "\(parameter)") }
-    try program.load(StateDict(graph.parameters.map { ($0.name, Self.tensor($0.name, $0.shape, isDeep: isDeep)) }))
+    try program.load(
+      StateDict(graph.parameters.map { ($0.name, Self.tensor($0.name, $0.shape, isDeep: isDeep)) }))
     let input = Tensor(Self.values("input", shape.count).map { Float($0) }, shape: shape)
     let logits = try program.run(["input": input])[0].scalars
     let expected = item.logits.flatMap(\.self)

@@ -5,7 +5,8 @@ import Foundation
 struct FeaturesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "features",
-    abstract: "Draws what a layer of a trained network has learned: its kernels, or its feature maps of an image.",
+    abstract:
+      "Draws what a layer of a trained network has learned: its kernels, or its feature maps of an image.",
     discussion: """
       Kernels are drawn with grey as 0, one row for each output channel. Feature maps
       are drawn from their least (black) to their greatest (white), each for itself.
@@ -59,7 +60,9 @@ struct FeaturesCommand: ParsableCommand {
 
   private func kernels(_ state: StateDict, _ layer: String) throws -> Image {
     guard let weight = state["\(layer).weight"], weight.shape.rank == 4 else {
-      let names = state.names.filter { $0.hasSuffix(".weight") && state[$0]!.shape.rank == 4 }.map { $0.dropLast(7) }
+      let names = state.names.filter { $0.hasSuffix(".weight") && state[$0]!.shape.rank == 4 }.map {
+        $0.dropLast(7)
+      }
       throw FileError(folder, "has no kernels of a layer \(layer); it has \(names.joined(separator: ", "))")
     }
     let rows = weight.slice(0..<min(Self.limit, weight.shape[0]), axis: 0)
@@ -81,7 +84,8 @@ struct FeaturesCommand: ParsableCommand {
     let input = graph.input("images", Shape([1] + description.imageShape))
     _ = try network(input)
     guard let value = graph.output(ofLayer: layer), value.shape.rank == 4 else {
-      throw FileError(folder, "has no feature maps of a layer \(layer); convolve features \(folder) names the layers")
+      throw FileError(
+        folder, "has no feature maps of a layer \(layer); convolve features \(folder) names the layers")
     }
     let program = try Program(graph, outputs: [value])
     try program.load(state)
@@ -105,6 +109,7 @@ struct FeaturesCommand: ParsableCommand {
       scalars += map.map { greatest > least ? ($0 - least) / (greatest - least) : 0 }
     }
     return contactSheet(
-      Tensor(scalars, shape: [count, 1, height, width]), columns: min(8, count), scale: scale ?? max(1, 96 / height))
+      Tensor(scalars, shape: [count, 1, height, width]), columns: min(8, count),
+      scale: scale ?? max(1, 96 / height))
   }
 }

@@ -79,7 +79,8 @@ struct Lowering {
   private func isCheap(_ i: Int) -> Bool {
     guard case .operation(let operation, _) = nodes[i].source else { return false }
     return operation is Operators.Activate || operation is Operators.BatchNormTraining
-      || operation is Operators.MaxPool || operation is Operators.Reshape || operation is Operators.Concatenate
+      || operation is Operators.MaxPool || operation is Operators.Reshape
+      || operation is Operators.Concatenate
       || (operation as? Operators.Binary)?.function == .add
   }
 

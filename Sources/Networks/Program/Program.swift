@@ -43,7 +43,8 @@ public final class Program: CustomStringConvertible {
     lowering.fuseEpilogues()
     if let memoryLimit, let last = lowering.outputs.first {
       func bytes(_ lowering: Lowering) -> Int {
-        MemoryPlan(lowering, isOutside: Self.kinds(lowering, graph).isOutside).count * MemoryLayout<Float>.stride
+        MemoryPlan(lowering, isOutside: Self.kinds(lowering, graph).isOutside).count
+          * MemoryLayout<Float>.stride
       }
       if bytes(lowering) > memoryLimit {
         lowering.recompute(after: last)
@@ -51,7 +52,8 @@ public final class Program: CustomStringConvertible {
         let least = bytes(lowering)
         guard least <= memoryLimit else {
           throw GraphError(
-            "the tensors of a run take \(least) bytes at least, and \(memoryLimit) are allowed: make the batch smaller")
+            "the tensors of a run take \(least) bytes at least, and \(memoryLimit) are allowed: make the batch smaller"
+          )
         }
       }
     }

@@ -87,7 +87,9 @@ package struct WeightGradientPlan: Sendable {
     g.outChannels / g.groups >= DirectWeightGradient.fewestRows && g.batch > 0 && g.fitsTables
   }
 
-  package func callAsFunction(upstream: Tensor<Float>, input: Tensor<Float>, into gradient: inout Tensor<Float>) {
+  package func callAsFunction(
+    upstream: Tensor<Float>, input: Tensor<Float>, into gradient: inout Tensor<Float>
+  ) {
     planned(upstream, input, into: &gradient)
   }
 }

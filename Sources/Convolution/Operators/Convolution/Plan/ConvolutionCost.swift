@@ -149,6 +149,6 @@ extension ConvolutionPlan {
     return accepted.filter { $0.errorBudget <= errorBudget }.map {
       (algorithm: $0, cycles: cost.cycles($0) + (weightsChange ? cost.packing($0) : 0))
     }
-      .sorted { $0.cycles < $1.cycles }
+    .sorted { $0.cycles < $1.cycles }
   }
 }

@@ -128,7 +128,8 @@ struct DirectConvolution: PlannedConvolution {
     Scratch.withFloats(kernelCount * wide) { kernel in
       for channel in 0..<depthChannels {
         kernels.transpose(
-          w + ((group * depthChannels + channel) * rows + first) * kernelCount, sourceStride: kernelCount, kernel,
+          w + ((group * depthChannels + channel) * rows + first) * kernelCount, sourceStride: kernelCount,
+          kernel,
           outStride: wide, rows: count, columns: kernelCount)
         for (t, index) in kernelPlaces.enumerated() {
           (out + (channel * kernelPlaces.count + t) * wide).update(from: kernel + index * wide, count: count)
@@ -141,7 +142,8 @@ struct DirectConvolution: PlannedConvolution {
   init(forward g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
     self.init(
       g, (0..<3).map { AxisTaps(g, axis: $0) }, depthChannels: g.inChannels / g.groups,
-      rows: g.outChannels / g.groups, source: g.input, target: g.output, phase: [0, 0, 0], stride: [1, 1, 1], w,
+      rows: g.outChannels / g.groups, source: g.input, target: g.output, phase: [0, 0, 0], stride: [1, 1, 1],
+      w,
       bias: bias, isTransposing: false)
   }
 
@@ -149,7 +151,8 @@ struct DirectConvolution: PlannedConvolution {
   private init(transposing g: ConvolutionGeometry, phase: [Int], _ w: Tensor<Float>, _ bias: [Float]?) {
     self.init(
       g, (0..<3).map { AxisTaps(transposing: g, axis: $0, phase: phase[$0]) },
-      depthChannels: g.outChannels / g.groups, rows: g.inChannels / g.groups, source: g.output, target: g.input,
+      depthChannels: g.outChannels / g.groups, rows: g.inChannels / g.groups, source: g.output,
+      target: g.input,
       phase: phase, stride: g.stride, w, bias: bias, isTransposing: true)
   }
 

@@ -57,7 +57,9 @@ struct WinogradConvolution: PlannedConvolution {
   mutating func releaseWeights() { weights = Tensor(unsafeUninitializedShape: [0]) { _ in } }
 
   private func packed(_ w: Tensor<Float>) -> Tensor<Float> {
-    Tensor(unsafeUninitializedShape: [geometry.groups * transform.entries * matrixCount]) { pack(w, into: $0) }
+    Tensor(unsafeUninitializedShape: [geometry.groups * transform.entries * matrixCount]) {
+      pack(w, into: $0)
+    }
   }
 
   /// Elements from entry to entry of a group's matrices: off the caches' sets, as the tiles' entries are.
