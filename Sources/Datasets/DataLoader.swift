@@ -83,7 +83,10 @@ public final class DataLoader: Sendable {
   }
 
   /// Calls `body` with every whole batch of an epoch, from `first` on; the next is read meanwhile.
-  /// - Parameter body: given the batch and its number; returns false to stop.
+  /// - Parameters:
+  ///   - epoch: whose order and augmentation they have.
+  ///   - first: the number of the batch to begin with.
+  ///   - body: given the batch and its number; returns false to stop.
   public func forEachBatch(epoch: Int, from first: Int = 0, _ body: (Batch, Int) throws -> Bool) throws {
     let order = order(epoch)
     let next = Mutex<Result<Batch, any Error>?>(nil)

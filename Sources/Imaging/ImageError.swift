@@ -1,5 +1,5 @@
 /// Why an image cannot be read or written. Descriptions name the cause and what to do; the file is named by
-/// ``FileError``.
+/// `FileError`.
 public enum ImageError: Error, Equatable, CustomStringConvertible {
   case empty
   case unknownFormat(start: [UInt8])

@@ -7,7 +7,7 @@ import Networks
 import TensorFiles
 import Tensors
 
-/// Trains a ``DCGAN``: the discriminator to tell images from generated ones, the generator to be taken for images; and keeps
+/// Trains a `DCGAN`: the discriminator to tell images from generated ones, the generator to be taken for images; and keeps
 /// `generator.safetensors`, `discriminator.safetensors`, `metrics.jsonl` and a sheet of samples for each epoch in a folder.
 public final class GANTrainer {
   /// What an epoch came to: mean losses.
@@ -89,6 +89,7 @@ public final class GANTrainer {
 
   /// Trains for some epochs.
   /// - Parameters:
+  ///   - count: epochs.
   ///   - progress: told after every batch: its number, batches of an epoch, both losses so far.
   ///   - report: told after every epoch.
   ///   - isCancelled: asked after every batch.

@@ -167,7 +167,7 @@ public final class Trainer {
   /// Trains to the end.
   /// - Parameters:
   ///   - progress: told after every batch.
-  ///   - epoch: told after every epoch.
+  ///   - report: told after every epoch.
   ///   - isCancelled: asked after every batch; where it says true, the training is saved as it stands.
   /// - Throws: ``TrainingError`` for a loss that diverges; `FileError` where the run cannot be kept.
   public func run(

@@ -189,6 +189,39 @@ import Testing
     try Self.check(graph, sum, [x], second, tensors, "second of batch norm")
   }
 
+  /// Losses as graph, against those over tensors, which are checked against PyTorch's.
+  @Test func lossesAreTheDefinitions() throws {
+    var g = SeededGenerator(seed: 6)
+    let graph = Graph(None())
+    let (x, t) = (graph.input("x", [4, 5, 2]), graph.input("t", [4, 2]))
+    let p = graph.input("p", [4, 5, 2])
+    let classes: [Int64] = [0, 4, 2, 2, 1, 3, 0, 4]
+    let weights = [1, 0.5, 2, 3, 0.25]
+    let values = [
+      try x.crossEntropy(t), try x.crossEntropy(t, labelSmoothing: 0.2),
+      try x.crossEntropy(t, classWeights: weights),
+      try x.crossEntropy(t, labelSmoothing: 0.2, classWeights: weights), try x.meanSquaredError(p),
+      try x.meanSquaredError(p, reduction: .sum), try x.binaryCrossEntropy(p),
+    ]
+    let logits = Tensor<Double>.randomNormal(shape: [4, 5, 2], using: &g)
+    let target = Tensor<Double>.random(in: 0...1, shape: [4, 5, 2], using: &g)
+    let numbers = Tensor(classes, shape: [4, 2])
+    let results = try graph.evaluate(
+      values, ["x": logits, "p": target, "t": Tensor(classes.map { Double($0) }, shape: [4, 2])])
+    let expected = [
+      try crossEntropy(logits, targets: numbers),
+      try crossEntropy(logits, targets: numbers, labelSmoothing: 0.2),
+      try crossEntropy(logits, targets: numbers, classWeights: weights),
+      try crossEntropy(logits, targets: numbers, labelSmoothing: 0.2, classWeights: weights),
+      try meanSquaredError(logits, target: target),
+      try meanSquaredError(logits, target: target, reduction: .sum),
+      try binaryCrossEntropy(logits: logits, target: target),
+    ].map(\.loss)
+    for (result, value) in zip(results, expected) {
+      #expect(abs(result.scalars[0] - value) < 1e-12 * abs(value) + 1e-14)
+    }
+  }
+
   @Test func errorsNameTheLayer() throws {
     final class Network: Layer {
       let features = Sequential {

@@ -30,6 +30,9 @@ public final class ActivationLayer: Layer {
   public func forward(_ x: Value) throws(GraphError) -> Value { try x.activated(activation) }
 }
 
+// Activations under PyTorch's names, to stand among layers.
+
+/// max(x, 0)
 public func ReLU() -> ActivationLayer { ActivationLayer(.relu) }
 public func ReLU6() -> ActivationLayer { ActivationLayer(.relu6) }
 public func LeakyReLU(_ negativeSlope: Double = 0.01) -> ActivationLayer {

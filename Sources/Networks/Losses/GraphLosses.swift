@@ -81,7 +81,9 @@ extension Value {
   }
 
   /// target * (log target - x), x being the logarithm of probabilities; 0 where the target is 0. PyTorch `kl_div`.
-  /// - Parameter target: probabilities, all above 0.
+  /// - Parameters:
+  ///   - target: probabilities, all above 0.
+  ///   - reduction: mean or sum.
   public func klDivergence(_ target: Value, reduction: Reduction = .mean) throws(GraphError) -> Value {
     try (target * (target.log() - self)).reduced(reduction)
   }

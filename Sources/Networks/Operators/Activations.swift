@@ -24,7 +24,7 @@ extension Operators {
       return [try u.apply(InputSlope(activation: activation), inputs[0])]
     }
 
-    public func step(_ site: StepSite) -> (any Step)? { ActivationStep(site, activation) }
+    public func step(_ site: StepSite) -> (any Step)? { activationStep(site, activation) }
   }
 
   /// u * f'(x), from u and x.
@@ -98,15 +98,15 @@ extension Operators {
     func step(_ site: StepSite) -> (any Step)? {
       let zero = SIMD16<Float>.zero
       switch activation {
-      case .relu: return ElementwiseStep(site) { u, y in u.replacing(with: zero, where: y .<= zero) }
+      case .relu: return elementwiseStep(site) { u, y in u.replacing(with: zero, where: y .<= zero) }
       case .relu6:
         let six = SIMD16<Float>(repeating: 6)
-        return ElementwiseStep(site) { u, y in u.replacing(with: zero, where: (y .<= zero) .| (y .>= six)) }
+        return elementwiseStep(site) { u, y in u.replacing(with: zero, where: (y .<= zero) .| (y .>= six)) }
       case .leakyRelu(let slope):
         let slope = SIMD16(repeating: Float(slope))
-        return ElementwiseStep(site) { u, y in u.replacing(with: u * slope, where: y .<= zero) }
-      case .sigmoid: return ElementwiseStep(site) { u, y in u * (y * (1 - y)) }
-      case .tanh: return ElementwiseStep(site) { u, y in u * (1 - y * y) }
+        return elementwiseStep(site) { u, y in u.replacing(with: u * slope, where: y .<= zero) }
+      case .sigmoid: return elementwiseStep(site) { u, y in u * (y * (1 - y)) }
+      case .tanh: return elementwiseStep(site) { u, y in u * (1 - y * y) }
       default: return nil
       }
     }

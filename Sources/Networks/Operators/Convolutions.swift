@@ -153,7 +153,7 @@ extension Operators {
       return [try g.reshaped(Shape([1, shape[1]] + ones)).broadcast(to: shape)]
     }
 
-    func step(_ site: StepSite) -> (any Step)? { ChannelSumStep(site) }
+    func step(_ site: StepSite) -> (any Step)? { channelSumStep(site) }
   }
 }
 

@@ -47,10 +47,10 @@ extension Operators {
 
     public func step(_ site: StepSite) -> (any Step)? {
       switch function {
-      case .add: ElementwiseStep(site) { $0 + $1 }
-      case .subtract: ElementwiseStep(site) { $0 - $1 }
-      case .multiply: ElementwiseStep(site) { $0 * $1 }
-      case .divide: ElementwiseStep(site) { $0 / $1 }
+      case .add: elementwiseStep(site) { $0 + $1 }
+      case .subtract: elementwiseStep(site) { $0 - $1 }
+      case .multiply: elementwiseStep(site) { $0 * $1 }
+      case .divide: elementwiseStep(site) { $0 / $1 }
       }
     }
   }
@@ -77,7 +77,7 @@ extension Operators {
 
     public func step(_ site: StepSite) -> (any Step)? {
       let (scale, offset) = (SIMD16(repeating: Float(scale)), SIMD16(repeating: Float(offset)))
-      return ElementwiseStep(site) { x, _ in x * scale + offset }
+      return elementwiseStep(site) { x, _ in x * scale + offset }
     }
   }
 

@@ -35,7 +35,7 @@ extension Operators {
     }
 
     func gradients(upstream: Value, inputs: [Value], output: Value) -> [Value?] { [nil] }
-    func step(_ site: StepSite) -> (any Step)? { BatchStatisticsStep(site) }
+    func step(_ site: StepSite) -> (any Step)? { batchStatisticsStep(site) }
   }
 
   /// Batch normalisation by the batch's own statistics: from x, ``BatchStatistics``, weight and bias.
@@ -65,7 +65,7 @@ extension Operators {
       ]
     }
 
-    func step(_ site: StepSite) -> (any Step)? { BatchNormStep(site, epsilon) }
+    func step(_ site: StepSite) -> (any Step)? { batchNormStep(site, epsilon) }
   }
 
   /// The gradients of bias and weight, `[2, C]`, from u, x and the statistics.
@@ -89,7 +89,7 @@ extension Operators {
       return [parts[0], parts[1], nil]
     }
 
-    func step(_ site: StepSite) -> (any Step)? { BatchNormSumsStep(site, epsilon) }
+    func step(_ site: StepSite) -> (any Step)? { batchNormSumsStep(site, epsilon) }
   }
 
   /// The gradients of ``BatchNormSums`` by u (part 0) and x (part 1), from g, u and x.
@@ -144,7 +144,7 @@ extension Operators {
       return [parts[0], parts[1], nil, parts[2], nil]
     }
 
-    func step(_ site: StepSite) -> (any Step)? { BatchNormInputGradientStep(site, epsilon) }
+    func step(_ site: StepSite) -> (any Step)? { batchNormInputGradientStep(site, epsilon) }
   }
 
   /// Batch normalisation by running statistics: from x, weight, bias, mean and variance.

@@ -22,7 +22,7 @@ extension Operators {
       [try u.apply(MaxPoolGradient(options: options), inputs[0])]
     }
 
-    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? { try MaxPoolStep(site, options) }
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? { try maxPoolStep(site, options) }
   }
 
   /// Each window's u, at the place of its greatest x.
@@ -45,7 +45,7 @@ extension Operators {
     }
 
     func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
-      try MaxPoolGradientStep(site, options)
+      try maxPoolGradientStep(site, options)
     }
   }
 

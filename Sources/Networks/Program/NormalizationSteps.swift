@@ -67,7 +67,7 @@ private func store(_ v: SIMD16<Float>, _ y: UnsafeMutablePointer<Float>, _ i: In
   UnsafeMutableRawPointer(y + i).storeBytes(of: v, as: SIMD16<Float>.self)
 }
 
-func ChannelSumStep(_ site: StepSite) -> PointerStep {
+func channelSumStep(_ site: StepSite) -> PointerStep {
   let planes = Planes(site.inputs[0].shape)
   let (x, y) = (site.pointer(0), site.outputPointer)
   return PointerStep {
@@ -77,7 +77,7 @@ func ChannelSumStep(_ site: StepSite) -> PointerStep {
   }
 }
 
-func BatchStatisticsStep(_ site: StepSite) -> PointerStep {
+func batchStatisticsStep(_ site: StepSite) -> PointerStep {
   let planes = Planes(site.inputs[0].shape)
   let (x, y) = (site.pointer(0), site.outputPointer)
   return PointerStep {
@@ -96,7 +96,7 @@ func BatchStatisticsStep(_ site: StepSite) -> PointerStep {
   }
 }
 
-func BatchNormStep(_ site: StepSite, _ epsilon: Double) -> PointerStep {
+func batchNormStep(_ site: StepSite, _ epsilon: Double) -> PointerStep {
   let planes = Planes(site.output.shape)
   let (x, statistics, weight, bias) = (site.pointer(0), site.pointer(1), site.pointer(2), site.pointer(3))
   let y = site.outputPointer
@@ -111,7 +111,7 @@ func BatchNormStep(_ site: StepSite, _ epsilon: Double) -> PointerStep {
   }
 }
 
-func BatchNormSumsStep(_ site: StepSite, _ epsilon: Double) -> PointerStep {
+func batchNormSumsStep(_ site: StepSite, _ epsilon: Double) -> PointerStep {
   let planes = Planes(site.inputs[0].shape)
   let (u, x, statistics) = (site.pointer(0), site.pointer(1), site.pointer(2))
   let y = site.outputPointer
@@ -147,7 +147,7 @@ func BatchNormSumsStep(_ site: StepSite, _ epsilon: Double) -> PointerStep {
   }
 }
 
-func BatchNormInputGradientStep(_ site: StepSite, _ epsilon: Double) -> PointerStep {
+func batchNormInputGradientStep(_ site: StepSite, _ epsilon: Double) -> PointerStep {
   let planes = Planes(site.output.shape)
   let (u, x, statistics, weight, sums) = (
     site.pointer(0), site.pointer(1), site.pointer(2), site.pointer(3), site.pointer(4)

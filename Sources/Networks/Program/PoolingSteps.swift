@@ -2,7 +2,7 @@ import Convolution
 import Tensors
 
 /// 2x2 max pooling; nil for other windows and ranks.
-func MaxPoolStep(_ site: StepSite, _ options: PoolingGeometry.Options) throws(GeometryError) -> (any Step)? {
+func maxPoolStep(_ site: StepSite, _ options: PoolingGeometry.Options) throws(GeometryError) -> (any Step)? {
   guard options.isSquareOfTwo, site.output.shape.rank == 4 else { return nil }
   let pooling = PlanePooling(try PoolingGeometry(input: site.inputs[0].shape, options), isSquares: true)
   let (x, y) = (site.pointer(0), site.outputPointer)
@@ -10,7 +10,7 @@ func MaxPoolStep(_ site: StepSite, _ options: PoolingGeometry.Options) throws(Ge
 }
 
 /// The gradient of max pooling of planes; nil for other ranks.
-func MaxPoolGradientStep(
+func maxPoolGradientStep(
   _ site: StepSite, _ options: PoolingGeometry.Options
 ) throws(GeometryError) -> (any Step)? {
   guard site.output.shape.rank == 4 else { return nil }

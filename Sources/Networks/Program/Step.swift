@@ -64,7 +64,7 @@ let elementsAPiece = 1 << 14
 
 /// A function of one or two tensors, element by element, by vectors: memory in programs ends on whole vectors.
 @inline(__always)
-func ElementwiseStep(
+func elementwiseStep(
   _ site: StepSite, _ body: @escaping (SIMD16<Float>, SIMD16<Float>) -> SIMD16<Float>
 ) -> PointerStep {
   let count = site.output.shape.count
@@ -88,7 +88,7 @@ func ElementwiseStep(
   }
 }
 
-func ActivationStep(_ site: StepSite, _ activation: Activation) -> PointerStep {
+func activationStep(_ site: StepSite, _ activation: Activation) -> PointerStep {
   let (x, y, count) = (site.pointer(0), site.outputPointer, site.output.shape.count)
   return PointerStep { activation.apply(to: x, into: y, count: count) }
 }
