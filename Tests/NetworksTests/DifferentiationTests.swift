@@ -98,6 +98,29 @@ import Testing
         return try $0[0].apply(
           Operators.BatchNormInference(epsilon: 1e-3), $0[1], $0[2], statistics, statistics)
       },
+      Case(description: "local response normalisation", shapes: [[1, 6, 2, 3]]) {
+        try $0[0].apply(Operators.LocalResponse(LocalResponseNorm(size: 3, alpha: 0.5)))
+      },
+      Case(description: "Lp pooling", shapes: [[1, 2, 5, 4]], offset: 3) {
+        try $0[0].apply(Operators.LpPool(p: 3, options: .init(kernel: [2])))
+      },
+      Case(description: "unfold", shapes: [[1, 2, 5, 4]]) {
+        try $0[0].apply(
+          Operators.Unfold(kernel: [3, 2], options: .init(stride: [2, 1], padding: .symmetric(1))))
+      },
+      Case(description: "fold", shapes: [[1, 8, 12]]) {
+        try $0[0].apply(Operators.Fold(outputSize: [5, 4], kernel: [2]))
+      },
+      Case(
+        description: "deformable convolution",
+        shapes: [[1, 2, 5, 5], [3, 2, 3, 3], [1, 18, 3, 3], [1, 9, 3, 3], [3]],
+        hasSecond: false
+      ) {
+        // Offsets within a cell, away from the corners of the interpolation.
+        try $0[0].graph.apply(
+          Operators.DeformConv(options: .init(), hasMask: true, hasBias: true),
+          [$0[0], $0[1], $0[2].activated(.sigmoid).scaled(by: 0.8, adding: 0.1), $0[3], $0[4]])
+      },
       Case(description: "Huber loss", shapes: [[7], [7]]) { try $0[0].huberLoss($0[1], delta: 0.7) },
       Case(description: "binary cross-entropy", shapes: [[7], [7]]) { try $0[0].binaryCrossEntropy($0[1]) },
       Case(description: "KL divergence", shapes: [[7], [7]], offset: 4) { try $0[0].klDivergence($0[1]) },
