@@ -18,15 +18,15 @@ extension Operators {
     }
 
     func mask<Scalar: FloatingScalar>(seed: UInt64, run: UInt64) -> Tensor<Scalar> {
+      Tensor(unsafeUninitializedShape: shape) { fill($0, seed: seed, run: run) }
+    }
+
+    func fill<Scalar: FloatingScalar>(_ out: UnsafeMutableBufferPointer<Scalar>, seed: UInt64, run: UInt64) {
       var generator = SeededGenerator(
         seed: seed &+ run &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(place) &* 0xD1B5_4A32_D192_ED03)
       let kept = Scalar(1 / (1 - probability))
       let threshold = UInt64(probability * 0x1p63)
-      return Tensor(unsafeUninitializedShape: shape) { out in
-        for i in out.indices {
-          out.initializeElement(at: i, to: generator.next() >> 1 < threshold ? 0 : kept)
-        }
-      }
+      for i in out.indices { out.initializeElement(at: i, to: generator.next() >> 1 < threshold ? 0 : kept) }
     }
 
     func gradients(upstream: Value, inputs: [Value], output: Value) -> [Value?] { [] }

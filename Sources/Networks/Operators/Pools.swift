@@ -134,6 +134,10 @@ extension Operators {
       try adaptiveAveragePool(inputs[0], outputSize: outputSize)
     }
 
+    public func step(_ site: StepSite) -> (any Step)? {
+      Set(outputSize) == [1] ? globalAverageStep(site) : nil
+    }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try u.apply(AdaptiveAveragePoolGradient(outputSize: outputSize, inputShape: inputs[0].shape))]
     }
@@ -150,6 +154,10 @@ extension Operators {
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> {
       try adaptiveAveragePoolGradient(upstream: inputs[0], inputShape: inputShape)
+    }
+
+    func step(_ site: StepSite) -> (any Step)? {
+      Set(outputSize) == [1] ? globalAverageGradientStep(site) : nil
     }
 
     func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {

@@ -149,6 +149,8 @@ extension Operators {
       }
     }
 
+    public func step(_ site: StepSite) -> (any Step)? { concatenateStep(site, axis: axis) }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       var (start, results) = (0, [Value?]())
       for input in inputs {
@@ -179,6 +181,8 @@ extension Operators {
     public func callAsFunction<Scalar: FloatingScalar>(_ inputs: [Tensor<Scalar>]) -> Tensor<Scalar> {
       inputs[0].slice(range, axis: axis)
     }
+
+    public func step(_ site: StepSite) -> (any Step)? { sliceStep(site, range, axis: axis) }
 
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try u.apply(Embed(size: inputs[0].shape[axis], start: range.lowerBound, axis: axis))]

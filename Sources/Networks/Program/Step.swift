@@ -100,7 +100,7 @@ final class DropoutStep: Step {
   init(_ site: StepSite, _ mask: Operators.DropoutMask) { (self.site, self.mask) = (site, mask) }
 
   func run() {
-    let values: Tensor<Float> = mask.mask(seed: site.counter.seed, run: site.counter.run)
-    values.withUnsafeBufferPointer { site.outputPointer.update(from: $0.baseAddress!, count: $0.count) }
+    let out = UnsafeMutableBufferPointer(start: site.outputPointer, count: site.output.shape.count)
+    mask.fill(out, seed: site.counter.seed, run: site.counter.run)
   }
 }
