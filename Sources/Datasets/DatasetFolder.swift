@@ -23,8 +23,8 @@ public struct DatasetFolder: Sendable {
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
   ]
 
-  /// MNIST's or Fashion-MNIST's four files, CIFAR-10's binary files, or folders of images `train/CLASS` and `test/CLASS`
-  /// (or `val/CLASS`).
+  /// MNIST's or Fashion-MNIST's four files, CIFAR-10's binary files, NumPy's arrays (`train-images.npy`,
+  /// `train-labels.npy` and the same for `test`), or folders of images `train/CLASS` and `test/CLASS` (or `val/CLASS`).
   /// - Throws: `FileError` where none of these is there, or a file is damaged.
   public init(_ folder: String) throws(FileError) {
     if ["", ".gz"].contains(where: { isReadable("\(folder)/train-images-idx3-ubyte\($0)") }) {
@@ -33,6 +33,11 @@ public struct DatasetFolder: Sendable {
       training = try readIDXFolder(folder, isTraining: true, classNames: names)
       test = try readIDXFolder(folder, isTraining: false, classNames: names)
       (mean, deviation) = isFashion ? ([0.2860], [0.3530]) : ([0.1307], [0.3081])
+    } else if isReadable("\(folder)/train-images.npy") {
+      let images = try readNPYFolder(folder, isTraining: true)
+      training = images
+      test = try readNPYFolder(folder, isTraining: false, classes: images.classNames.count)
+      (mean, deviation) = ([0.5], [0.5])
     } else if isReadable("\(folder)/data_batch_1.bin") {
       training = try readCIFAR10(folder, isTraining: true)
       test = try readCIFAR10(folder, isTraining: false)
@@ -49,7 +54,7 @@ public struct DatasetFolder: Sendable {
     } else {
       throw FileError(
         folder,
-        "holds no data set: MNIST's train-images-idx3-ubyte(.gz) and so on, CIFAR-10's data_batch_1.bin and so "
+        "holds no data set: MNIST's train-images-idx3-ubyte(.gz) and so on, train-images.npy, CIFAR-10's data_batch_1.bin and so "
           + "on, or folders train/CLASS and test/CLASS of images")
     }
   }

@@ -81,6 +81,35 @@ import Testing
     #expect(throws: FileError.self) { try DatasetFolder(folder) }
   }
 
+  @Test func numpysArraysAreRead() throws {
+    let folder = try Self.folder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    func npy(_ type: String, _ shape: String, _ bytes: [UInt8]) -> [UInt8] {
+      let header = "{'descr': '\(type)', 'fortran_order': False, 'shape': \(shape), }\n"
+      return [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8)
+        + bytes
+    }
+    for part in ["train", "test"] {
+      try writeFile(npy("|u1", "(2, 1, 2)", [1, 2, 3, 255]), to: "\(folder)/\(part)-images.npy")
+      try writeFile(npy("<i4", "(2,)", [2, 0, 0, 0, 1, 0, 0, 0]), to: "\(folder)/\(part)-labels.npy")
+    }
+    let data = try DatasetFolder(folder)
+    #expect(data.training.imageShape == [1, 1, 2] && data.training.classNames.count == 3)
+    #expect(data.test.label(0) == 2 && data.test.label(1) == 1)
+    let images = try DataLoader(data.test, batchSize: 2).batch(0..<2).images
+    #expect(images.scalars[3] == 1)
+    for (name, bytes, word) in [
+      ("test-labels", npy("<i4", "(2,)", [2, 0, 0, 0, 3, 0, 0, 0]), "label 3"),
+      ("test-labels", npy("<i4", "(2,)", [2, 0, 0, 0]), "copied completely"),
+      ("test-labels", npy("<f4", "(2,)", [2, 0, 0, 0, 3, 0, 0, 0]), "integers"),
+      ("test-images", npy("<u2", "(2, 1, 1)", [1, 2, 3, 4]), "uint8"), ("test-images", [1, 2, 3], "no .npy"),
+    ] {
+      try writeFile(bytes, to: "\(folder)/\(name).npy", replacing: true)
+      let error = #expect(throws: FileError.self) { try DatasetFolder(folder) }
+      #expect(error?.description.contains(word) == true, "\(error?.description ?? "") without \(word)")
+    }
+  }
+
   @Test func foldersOfImagesAreRead() throws {
     let folder = try Self.folder()
     defer { try? FileManager.default.removeItem(atPath: folder) }

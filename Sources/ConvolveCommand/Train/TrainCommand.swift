@@ -8,7 +8,9 @@ struct TrainCommand: ParsableCommand {
     abstract: "Trains a network on a folder of images: a classifier, an autoencoder or a DCGAN.",
     discussion: """
       The data: a folder of MNIST's or Fashion-MNIST's four files (plain or .gz), of
-      CIFAR-10's binary files, or of images as train/CLASS/*.png and test/CLASS/*.png.
+      CIFAR-10's binary files, of NumPy's arrays (train-images.npy, uint8 of [N, H, W] or
+      [N, C, H, W], train-labels.npy, test-images.npy, test-labels.npy), or of images as
+      train/CLASS/*.png and test/CLASS/*.png.
 
       The run folder: config.json, network.json, metrics.jsonl, curves.svg and
       curves.png, last.safetensors and best.safetensors (PyTorch's parameter names),

@@ -54,13 +54,13 @@ func decodeNPY(_ bytes: [UInt8], limits: DecodingLimits) throws(ImageError) -> I
 }
 
 /// The dictionary before the data.
-struct NPYHeader {
-  let type: String
-  let isFortranOrder: Bool
-  let shape: [Int]
-  let dataOffset: Int
+package struct NPYHeader {
+  package let type: String
+  package let isFortranOrder: Bool
+  package let shape: [Int]
+  package let dataOffset: Int
 
-  init(_ bytes: [UInt8]) throws(ImageError) {
+  package init(_ bytes: [UInt8]) throws(ImageError) {
     guard bytes.count >= 10 else { throw .truncated(.npy, detail: "no header") }
     let version = bytes[6]
     guard (1...3).contains(version) else {
