@@ -98,7 +98,9 @@ public final class Trainer {
     switch task {
     case .classification:
       let loss = try output.crossEntropy(targets, labelSmoothing: options.labelSmoothing)
-      program = try TrainingProgram(graph, loss: loss, others: [output], seed: options.seed)
+      program = try TrainingProgram(
+        graph, loss: loss, others: [output], seed: options.seed,
+        memoryLimit: options.memoryLimit)
       classes = output.shape[1]
       guard classes >= data.training.classNames.count else {
         throw TrainingError.invalid(
@@ -106,7 +108,9 @@ public final class Trainer {
       }
       (classifier, reconstruction) = (try Classifier(network, imageShape: shape, batchSize: batch), nil)
     case .reconstruction:
-      program = try TrainingProgram(graph, loss: try output.meanSquaredError(images), seed: options.seed)
+      program = try TrainingProgram(
+        graph, loss: try output.meanSquaredError(images), seed: options.seed,
+        memoryLimit: options.memoryLimit)
       classes = 0
       let graph = Graph(network)
       let images = graph.input("images", Shape([batch] + shape.dimensions))

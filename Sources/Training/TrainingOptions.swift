@@ -26,6 +26,9 @@ public struct TrainingOptions: Sendable, Codable, Hashable {
   public var augmentation = Augmentation()
   /// Epochs without a better test accuracy after which it stops; never where nil.
   public var patience: Int?
+  /// Bytes that the tensors of a step may share; above it, cheap ones are computed again in the backward pass. No limit
+  /// where nil.
+  public var memoryLimit: Int?
   /// Of the weights' start, of the order of images, of augmentation and dropout.
   public var seed: UInt64 = 0
 

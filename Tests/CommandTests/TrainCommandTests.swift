@@ -53,6 +53,8 @@ import Testing
     // One of two images is missing.
     let predicted = try command.run(["predict", run, "\(folder)/kernels.png", "\(folder)/none.png"])
     #expect(predicted.status == 2 && predicted.text.contains("%") && predicted.messages.contains("none.png"))
+    let again = try command.run(["train", "--data", "\(folder)/data", "--out", run])
+    #expect(again.status == 1 && again.messages.contains("--force"))
     let resumed = try command.run(["train", "--out", run, "--resume"])
     #expect(resumed.status == 0, "\(resumed.messages)")
   }

@@ -64,9 +64,14 @@ struct TrainCommand: ParsableCommand {
   var jitter = 0.0
   @Option(help: ArgumentHelp("Stops after so many epochs without a better accuracy.", valueName: "epochs"))
   var patience: Int?
+  @Option(
+    help: ArgumentHelp("Keeps a step's tensors below so much memory, computing some again.", valueName: "MiB")
+  )
+  var memoryLimit: Int?
   @Option var seed: UInt64 = 0
   @Option(help: "Threads; all processors otherwise.") var threads: Int?
   @Flag(help: "Goes on from the run folder's checkpoint.") var resume = false
+  @Flag(help: "Replaces a run that is in the folder.") var force = false
   @Flag(help: "The epochs as JSON on standard output.") var json = false
 
   func validate() throws {
@@ -74,6 +79,9 @@ struct TrainCommand: ParsableCommand {
     if parsedSchedule == nil {
       throw ValidationError(
         "The schedule \"\(schedule)\": give constant, cosine, onecycle or step:EPOCHS:GAMMA.")
+    }
+    if let memoryLimit, !(1...1 << 20).contains(memoryLimit) {
+      throw ValidationError("--memory-limit \(memoryLimit): give MiB, from 1 to \(1 << 20).")
     }
     if let threads, !(1...ThreadPool.maximumThreads).contains(threads) {
       throw ValidationError("\(threads) threads: give 1 to \(ThreadPool.maximumThreads).")
@@ -110,6 +118,7 @@ struct TrainCommand: ParsableCommand {
     options.averageDecay = average
     options.augmentation = Augmentation(cropPadding: crop, flips: flip, erasing: erase, jitter: jitter)
     options.patience = patience
+    options.memoryLimit = memoryLimit.map { $0 << 20 }
     options.seed = seed
     return options
   }
@@ -137,6 +146,13 @@ struct TrainCommand: ParsableCommand {
       }
       (model, width) = (known, description.width)
       path = data ?? description.data
+    }
+    if !resume, !force {
+      for name in ["network.json", "generator.safetensors"] where isReadable("\(out)/\(name)") {
+        throw FileError(
+          out, "holds a run already; go on with --resume, replace it with --force, or name another with --out"
+        )
+      }
     }
     var data = try DatasetFolder(path)
     if model == .dcgan { return try trainGAN(data) }
