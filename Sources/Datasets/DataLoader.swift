@@ -71,11 +71,7 @@ public final class DataLoader: Sendable {
             seed: seed ^ (UInt64(epoch) << 32 &+ UInt64(i)) &* 0xD1B5_4A32_D192_ED03)
           augmentation.apply(to: image, shape, using: &generator)
         }
-        let plane = shape.count / shape[0]
-        for c in 0..<shape[0] {
-          let (m, d) = (mean[min(c, mean.count - 1)], deviation[min(c, deviation.count - 1)])
-          for j in c * plane..<(c + 1) * plane { image[j] = (image[j] - m) / d }
-        }
+        normalize(image, channels: shape[0], mean: mean, deviation: deviation)
       }
     }
     if let error = failure.withLock({ $0 }) { throw error }
@@ -112,5 +108,16 @@ public final class DataLoader: Sendable {
         return
       }
     }
+  }
+}
+
+/// Subtracts a mean from each channel's samples and divides them by a deviation; the last ones hold for channels beyond.
+package func normalize(
+  _ image: UnsafeMutableBufferPointer<Float>, channels: Int, mean: [Float], deviation: [Float]
+) {
+  let plane = image.count / channels
+  for c in 0..<channels {
+    let (m, d) = (mean[min(c, mean.count - 1)], deviation[min(c, deviation.count - 1)])
+    for j in c * plane..<(c + 1) * plane { image[j] = (image[j] - m) / d }
   }
 }

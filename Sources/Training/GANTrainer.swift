@@ -116,11 +116,11 @@ public final class GANTrainer {
         try fillNoise(discriminating)
         let first = try discriminating.run()
         discriminating.step(&discriminatorRule)
-        try share("discriminator.", from: discriminating, to: generating)
+        discriminating.copyParameters(to: generating) { $0.hasPrefix("discriminator.") }
         try fillNoise(generating)
         let second = try generating.run()
         generating.step(&generatorRule)
-        try share("generator.", from: generating, to: discriminating)
+        generating.copyParameters(to: discriminating) { $0.hasPrefix("generator.") }
         guard first.isFinite, second.isFinite else {
           throw TrainingError.diverged(
             epoch: number, step: k + 1, loss: first + second, learningRate: generatorRule.learningRate)
@@ -144,12 +144,6 @@ public final class GANTrainer {
     return true
   }
 
-  private func share(_ prefix: String, from: TrainingProgram, to: TrainingProgram) throws {
-    let state = from.program.state
-    try to.program.load(
-      StateDict(state.names.filter { $0.hasPrefix(prefix) }.map { ($0, state[$0]!) }), isComplete: false)
-  }
-
   private func keep() throws {
     let state = generating.program.state
     for part in ["generator", "discriminator"] {
@@ -158,10 +152,7 @@ public final class GANTrainer {
       }
       try Safetensors(StateDict(tensors)).write(to: "\(folder)/\(part).safetensors", replacing: true)
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    let lines = try epochs.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
-    try writeFile(Array(lines.joined().utf8), to: "\(folder)/metrics.jsonl", replacing: true)
+    try writeLines(epochs, to: "\(folder)/metrics.jsonl")
     try samples().write(to: "\(folder)/samples-\(epochs.count).png", replacing: true)
   }
 

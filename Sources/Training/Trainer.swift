@@ -302,10 +302,7 @@ public final class Trainer {
     guard let folder else { return }
     try save()
     if isBest { try Safetensors(state).write(to: "\(folder)/best.safetensors", replacing: true) }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    let lines = try history.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
-    try writeFile(Array(lines.joined().utf8), to: "\(folder)/metrics.jsonl", replacing: true)
+    try writeLines(history, to: "\(folder)/metrics.jsonl")
     let curves = TrainingCurves(history)
     try writeFile(Array(curves.svg.utf8), to: "\(folder)/curves.svg", replacing: true)
     try curves.image.write(to: "\(folder)/curves.png", replacing: true)

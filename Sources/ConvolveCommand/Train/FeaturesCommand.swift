@@ -79,7 +79,6 @@ struct FeaturesCommand: ParsableCommand {
   private func maps(
     _ network: any Layer, _ description: RunDescription, _ state: StateDict, _ path: String, _ layer: String
   ) throws -> Image {
-    let shape = Shape(description.imageShape)
     let graph = Graph(network)
     let input = graph.input("images", Shape([1] + description.imageShape))
     _ = try network(input)
@@ -89,18 +88,7 @@ struct FeaturesCommand: ParsableCommand {
     }
     let program = try Program(graph, outputs: [value])
     try program.load(state)
-    var planes = try Image(path: path).planes(shape)
-    planes.withUnsafeMutableBufferPointer { samples in
-      if description.isSobelFiltered == true { SobelFiltered.apply(to: samples, shape) }
-      let plane = shape.count / shape[0]
-      for i in samples.indices {
-        let c = i / plane
-        samples[i] =
-          (samples[i] - description.mean[min(c, description.mean.count - 1)])
-          / description.deviation[min(c, description.deviation.count - 1)]
-      }
-    }
-    let maps = try program.run(["images": planes.reshaped(input.shape)])[0]
+    let maps = try program.run(["images": try description.input(path: path)])[0]
     let (count, height, width) = (min(Self.limit, maps.shape[1]), maps.shape[2], maps.shape[3])
     var scalars: [Float] = []
     for c in 0..<count {

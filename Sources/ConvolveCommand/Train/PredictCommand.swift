@@ -62,17 +62,7 @@ struct PredictCommand: ParsableCommand {
   private func predict(
     _ path: String, _ description: RunDescription, _ classifier: Classifier
   ) throws -> Prediction {
-    let shape = Shape(description.imageShape)
-    var samples = try Image(path: path).planes(shape).scalars
-    let plane = shape.count / shape[0]
-    for i in samples.indices {
-      let c = i / plane
-      let value = invert ? 1 - samples[i] : samples[i]
-      samples[i] =
-        (value - description.mean[min(c, description.mean.count - 1)])
-        / description.deviation[min(c, description.deviation.count - 1)]
-    }
-    let logits = try classifier.logits(Tensor(samples, shape: Shape([1] + description.imageShape)))
+    let logits = try classifier.logits(try description.input(path: path, invert: invert))
     let probabilities = try softmax(logits, axis: 1).scalars
     let order = probabilities.indices.sorted { (probabilities[$1], $0) < (probabilities[$0], $1) }
     return Prediction(

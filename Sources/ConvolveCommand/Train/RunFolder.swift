@@ -78,6 +78,18 @@ struct RunDescription: Codable {
     }
   }
 
+  /// An image file as the network takes it: `[1, C, H, W]`, filtered and normalised as in training.
+  func input(path: String, invert: Bool = false) throws -> Tensor<Float> {
+    let shape = Shape(imageShape)
+    var planes = try Image(path: path).planes(shape)
+    planes.withUnsafeMutableBufferPointer { samples in
+      if invert { for i in samples.indices { samples[i] = 1 - samples[i] } }
+      if isSobelFiltered == true { SobelFiltered.apply(to: samples, shape) }
+      normalize(samples, channels: shape[0], mean: mean, deviation: deviation)
+    }
+    return planes.reshaped(Shape([1] + imageShape))
+  }
+
   /// The trained network of a run folder, for batches of one size.
   func classifier(folder: String, weights: String, batchSize: Int) throws -> Classifier {
     try Classifier(

@@ -2,28 +2,6 @@ import Tensors
 
 // Loops over any scalar, for the operators' definitions.
 
-func map<Scalar: FloatingScalar>(_ x: Tensor<Scalar>, _ body: (Scalar) -> Scalar) -> Tensor<Scalar> {
-  x.withUnsafeBufferPointer { x in
-    Tensor(unsafeUninitializedShape: [x.count]) { y in
-      for i in x.indices { y.initializeElement(at: i, to: body(x[i])) }
-    }
-  }.reshaped(x.shape)
-}
-
-/// - Precondition: the shapes are equal.
-func zipMap<Scalar: FloatingScalar>(
-  _ a: Tensor<Scalar>, _ b: Tensor<Scalar>, _ body: (Scalar, Scalar) -> Scalar
-) -> Tensor<Scalar> {
-  precondition(a.shape == b.shape, "\(a.shape) and \(b.shape) differ")
-  return a.withUnsafeBufferPointer { a in
-    b.withUnsafeBufferPointer { b in
-      Tensor(unsafeUninitializedShape: [a.count]) { y in
-        for i in a.indices { y.initializeElement(at: i, to: body(a[i], b[i])) }
-      }
-    }
-  }.reshaped(a.shape)
-}
-
 extension Tensor where Scalar: FloatingScalar {
   /// The sizes before, of and after an axis.
   private func parts(_ axis: Int) -> (outer: Int, size: Int, inner: Int) {

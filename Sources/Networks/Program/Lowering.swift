@@ -35,25 +35,6 @@ struct Lowering {
     self = rebuilding { i, rebuilt in isLive[i] ? rebuilt.append(nodes[i]) : nil }
   }
 
-  /// Equal operations on equal inputs once.
-  mutating func shareCommonSubexpressions() {
-    struct Key: Hashable {
-      let operation: AnyHashable
-      let inputs: [Int]
-    }
-    var known: [Key: Int] = [:]
-    self = rebuilding { i, rebuilt in
-      guard case .operation(let operation, let inputs) = nodes[i].source else {
-        return rebuilt.append(nodes[i])
-      }
-      let key = Key(operation: AnyHashable(operation), inputs: inputs.map { rebuilt.places[$0]! })
-      if let place = known[key] { return place }
-      let place = rebuilt.append(nodes[i])
-      known[key] = place
-      return place
-    }
-  }
-
   /// Outputs of cheap operators of the forward pass that the backward pass reads are computed again for it, so that they
   /// need not be kept: one more pass over memory each.
   /// - Parameter last: the last node of the forward pass.

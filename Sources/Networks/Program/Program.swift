@@ -38,7 +38,6 @@ public final class Program: CustomStringConvertible {
     outputCount = outputs.count
     var lowering = Lowering(graph, outputs: outputs.map(\.index) + graph.updates.map(\.value))
     lowering.removeDeadCode()
-    lowering.shareCommonSubexpressions()
     lowering.foldBatchNorm()
     lowering.fuseEpilogues()
     if let memoryLimit, let last = lowering.outputs.first {
@@ -159,6 +158,14 @@ public final class Program: CustomStringConvertible {
       Self.copy(tensor, to: pointer(parameter.name)!)
     }
     isPrepared = false
+  }
+
+  /// Gives parameters to another program that has them, as they are now.
+  func copyParameters(to other: Program, where isIncluded: (String) -> Bool) {
+    for parameter in parameters where isIncluded(parameter.name) {
+      other.pointer(parameter.name)?.update(from: pointer(parameter.name)!, count: parameter.shape.count)
+    }
+    other.isPrepared = false
   }
 
   /// The parameters as they are now.

@@ -49,6 +49,11 @@ public final class TrainingProgram {
     return program.outputPointer(0).pointee
   }
 
+  /// Gives parameters to another program that has them, such as a generator's to the program of its discriminator.
+  public func copyParameters(to other: TrainingProgram, where isIncluded: (String) -> Bool) {
+    program.copyParameters(to: other.program, where: isIncluded)
+  }
+
   /// Runs so far, which random steps go by.
   public var runs: UInt64 {
     get { program.runs }

@@ -190,7 +190,7 @@ public enum Activation: Sendable, Hashable {
 /// Elements that one piece of an element-wise loop takes.
 private let elementsAPiece = 1 << 14
 
-func map<Scalar: FloatingScalar>(_ x: Tensor<Scalar>, _ body: (Scalar) -> Scalar) -> Tensor<Scalar> {
+package func map<Scalar: FloatingScalar>(_ x: Tensor<Scalar>, _ body: (Scalar) -> Scalar) -> Tensor<Scalar> {
   x.withUnsafeBufferPointer { x in
     Tensor(unsafeUninitializedShape: [x.count]) { y in
       let y = y.baseAddress!
@@ -204,7 +204,7 @@ func map<Scalar: FloatingScalar>(_ x: Tensor<Scalar>, _ body: (Scalar) -> Scalar
 }
 
 /// - Precondition: the shapes are equal.
-func zipMap<Scalar: FloatingScalar>(
+package func zipMap<Scalar: FloatingScalar>(
   _ a: Tensor<Scalar>, _ b: Tensor<Scalar>, _ body: (Scalar, Scalar) -> Scalar
 ) -> Tensor<Scalar> {
   precondition(a.shape == b.shape, "\(a.shape) and \(b.shape) differ")

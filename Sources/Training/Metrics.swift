@@ -1,0 +1,10 @@
+import Files
+import Foundation
+
+/// Writes each value as a line of JSON, in place of the file that is there.
+func writeLines(_ values: [some Encodable], to path: String) throws {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = .sortedKeys
+  let lines = try values.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
+  try writeFile(Array(lines.joined().utf8), to: path, replacing: true)
+}
