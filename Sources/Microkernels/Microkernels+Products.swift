@@ -141,9 +141,9 @@ extension Microkernels {
     }
   }
 
-  /// The transformed weights of one vector of kernels.
+  /// The transformed weights of one vector of kernels, whose weights `t` are the vector number `places[t]` of `w`.
   public func winogradWeights(
-    _ transform: WinogradTransform, _ w: UnsafePointer<Float>, isTurned: Bool,
+    _ transform: WinogradTransform, _ w: UnsafePointer<Float>, places: UnsafePointer<Int32>,
     _ out: UnsafeMutablePointer<Float>,
     step: Int,
     count: Int,
@@ -153,20 +153,20 @@ extension Microkernels {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradWeights(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, isTurned: isTurned,
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, places: places,
           out, step: step, count: count, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradWeights(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, isTurned: isTurned,
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, places: places,
           out, step: step, count: count, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradWeights(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, isTurned: isTurned,
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, places: places,
           out, step: step, count: count, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradWeights(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, isTurned: isTurned,
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, places: places,
           out, step: step, count: count, scratch: scratch)
     #endif
     }

@@ -16,6 +16,10 @@ public func activate(
   case CONVOLVE_SIGMOID: activateSigmoid(x, residual, y, count)
   case CONVOLVE_SILU: activateSilu(x, residual, y, count)
   case CONVOLVE_TANH: activateTanh(x, residual, y, count)
+  case CONVOLVE_ELU: activateElu(x, residual, y, count, parameter)
+  case CONVOLVE_GELU: activateGelu(x, residual, y, count)
+  case CONVOLVE_HARDSWISH: activateHardswish(x, residual, y, count)
+  case CONVOLVE_SOFTPLUS: activateSoftplus(x, residual, y, count)
   default: activateIdentity(x, residual, y, count)
   }
 }
@@ -72,6 +76,35 @@ func activateTanh(
   eachVector(x, residual, y, count, CONVOLVE_TANH, 0)
 }
 
+@inline(never)
+func activateElu(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>,
+  _ count: Int, _ parameter: Float
+) {
+  eachVector(x, residual, y, count, CONVOLVE_ELU, parameter)
+}
+
+@inline(never)
+func activateGelu(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  eachVector(x, residual, y, count, CONVOLVE_GELU, 0)
+}
+
+@inline(never)
+func activateHardswish(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  eachVector(x, residual, y, count, CONVOLVE_HARDSWISH, 0)
+}
+
+@inline(never)
+func activateSoftplus(
+  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
+) {
+  eachVector(x, residual, y, count, CONVOLVE_SOFTPLUS, 0)
+}
+
 /// Exactly `count` elements are written; whole vectors are read. The function is named, and not a closure, which would
 /// not be inlined.
 @inline(__always)
@@ -108,6 +141,14 @@ func activation(_ function: Int32, _ x: Vector, _ parameter: Float) -> Vector {
   case CONVOLVE_SIGMOID: return one / (one + exponential(-x))
   case CONVOLVE_SILU: return x / (one + exponential(-x))
   case CONVOLVE_TANH: return hyperbolicTangent(x)
+  case CONVOLVE_ELU:
+    return x.replacing(with: exponentialLessOne(x) * Vector(repeating: parameter), where: x .<= zero)
+  case CONVOLVE_GELU: return x * normalDistribution(x)
+  case CONVOLVE_HARDSWISH:
+    let three = Vector(repeating: 3)
+    let inside = x * (x + three) / Vector(repeating: 6)
+    return inside.replacing(with: zero, where: x .<= -three).replacing(with: x, where: x .>= three)
+  case CONVOLVE_SOFTPLUS: return maximum(zero, x) + logarithmOfOneAnd(exponential(-magnitude(x)))
   default: return x
   }
 }
@@ -124,22 +165,75 @@ func exponential(_ x: Vector) -> Vector {
   let n = shifted - rounder
   let r = multiplyAdd(
     multiplyAdd(clamped, n, Vector(repeating: -0.693_359_375)), n, Vector(repeating: 2.121_944_4e-4))
-  var p = Vector(repeating: 1.987_569_15e-4)
-  p = multiplyAdd(Vector(repeating: 1.398_199_95e-3), p, r)
-  p = multiplyAdd(Vector(repeating: 8.333_451_9e-3), p, r)
-  p = multiplyAdd(Vector(repeating: 4.166_579_6e-2), p, r)
-  p = multiplyAdd(Vector(repeating: 1.666_666_55e-1), p, r)
-  p = multiplyAdd(Vector(repeating: 5.000_000_12e-1), p, r)
-  p = multiplyAdd(r + Vector(repeating: 1), p, r * r)
+  let p = multiplyAdd(r + Vector(repeating: 1), exponentialTail(r), r * r)
   // 2^(n - 1), then twice: n may be 128.
   let exponent = unsafeBitCast(shifted, to: IntVector.self) &- IntVector(repeating: 0x4B40_0000 - 126)
   return p * unsafeBitCast(exponent &<< IntVector(repeating: 23), to: Vector.self) * Vector(repeating: 2)
 }
 
+/// p of e^r = 1 + r + p r^2, for |r| up to log 2 / 2.
+@inline(__always)
+func exponentialTail(_ r: Vector) -> Vector {
+  var p = Vector(repeating: 1.987_569_15e-4)
+  p = multiplyAdd(Vector(repeating: 1.398_199_95e-3), p, r)
+  p = multiplyAdd(Vector(repeating: 8.333_451_9e-3), p, r)
+  p = multiplyAdd(Vector(repeating: 4.166_579_6e-2), p, r)
+  p = multiplyAdd(Vector(repeating: 1.666_666_55e-1), p, r)
+  return multiplyAdd(Vector(repeating: 5.000_000_12e-1), p, r)
+}
+
+/// e^x - 1, for x <= 0, to about two units in the last place.
+@inline(__always)
+func exponentialLessOne(_ x: Vector) -> Vector {
+  let near = multiplyAdd(x, exponentialTail(x), x * x)
+  return (exponential(x) - Vector(repeating: 1)).replacing(with: near, where: x .> Vector(repeating: -0.34))
+}
+
+/// log(1 + u), for u from 0 to 1: twice the area tangent of u / (2 + u), whose series has 1/19 (1/9)^9 left.
+@inline(__always)
+func logarithmOfOneAnd(_ u: Vector) -> Vector {
+  let s = u / (u + Vector(repeating: 2))
+  let square = s * s
+  var p = Vector(repeating: 2.0 / 17)
+  p = multiplyAdd(Vector(repeating: 2.0 / 15), p, square)
+  p = multiplyAdd(Vector(repeating: 2.0 / 13), p, square)
+  p = multiplyAdd(Vector(repeating: 2.0 / 11), p, square)
+  p = multiplyAdd(Vector(repeating: 2.0 / 9), p, square)
+  p = multiplyAdd(Vector(repeating: 2.0 / 7), p, square)
+  p = multiplyAdd(Vector(repeating: 2.0 / 5), p, square)
+  p = multiplyAdd(Vector(repeating: 2.0 / 3), p, square)
+  return multiplyAdd(s + s, s * square, p)
+}
+
+/// The normal distribution's Phi(x) = erfc(-x / sqrt 2) / 2, to 1.2e-7 and the rounding of x^2 / 2.
+///
+/// erfc by Chebyshev's polynomial in t = 1 / (1 + z / 2): W. Press and others, Numerical Recipes, 6.2.
+@inline(__always)
+func normalDistribution(_ x: Vector) -> Vector {
+  let one = Vector(repeating: 1)
+  let z = magnitude(x) * Vector(repeating: 0.707_106_78)
+  let t = one / multiplyAdd(one, z, Vector(repeating: 0.5))
+  var p = Vector(repeating: 0.170_872_77)
+  p = multiplyAdd(Vector(repeating: -0.822_152_23), p, t)
+  p = multiplyAdd(Vector(repeating: 1.488_515_87), p, t)
+  p = multiplyAdd(Vector(repeating: -1.135_203_98), p, t)
+  p = multiplyAdd(Vector(repeating: 0.278_868_07), p, t)
+  p = multiplyAdd(Vector(repeating: -0.186_288_06), p, t)
+  p = multiplyAdd(Vector(repeating: 0.096_784_18), p, t)
+  p = multiplyAdd(Vector(repeating: 0.374_091_96), p, t)
+  p = multiplyAdd(Vector(repeating: 1.000_023_68), p, t)
+  p = multiplyAdd(Vector(repeating: -1.265_512_23), p, t)
+  let tail = t * exponential(multiplyAdd(p, z, -z)) * Vector(repeating: 0.5)
+  return tail.replacing(with: one - tail, where: x .> Vector(repeating: 0))
+}
+
+@inline(__always)
+func magnitude(_ x: Vector) -> Vector { x.replacing(with: -x, where: x .< Vector(repeating: 0)) }
+
 /// Near 0 by Cephes' polynomial, whose last places 1 - 2 / (e^2x + 1) would lose.
 @inline(__always)
 func hyperbolicTangent(_ x: Vector) -> Vector {
-  let magnitude = x.replacing(with: -x, where: x .< Vector(repeating: 0))
+  let magnitude = magnitude(x)
   let one = Vector(repeating: 1)
   let far = one - Vector(repeating: 2) / (exponential(magnitude + magnitude) + one)
   let square = x * x

@@ -157,22 +157,22 @@ func transformWeights(_ w0: Vector, _ w1: Vector, _ w2: Vector) -> (Vector, Vect
 
 /// G w G^T of one vector of 3x3 kernels.
 /// - Parameters:
-///   - w: weight t of all kernels is the vector at `w + t * lanes`.
-///   - isTurned: whether the kernels are turned round first.
+///   - w: weights of all kernels, vector by vector.
+///   - places: weight t of all kernels is the vector at `w + places[t] * lanes`.
 ///   - out: entry (i, j) is stored at `out + (6 * i + j) * step`.
 ///   - count: kernels that are stored.
 ///   - scratch: room for 18 vectors.
 @inline(never)
 func winograd4Weights(
-  _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int, count: Int,
+  _ w: UnsafePointer<Float>, places: UnsafePointer<Int32>, _ out: UnsafeMutablePointer<Float>, step: Int,
+  count: Int,
   scratch: UnsafeMutablePointer<Float>
 ) {
-  let (first, turn) = isTurned ? (8, -1) : (0, 1)
   var c = 0
   while c < 3 {
-    let w0 = load(w + (first &+ turn &* c) &* lanes)
-    let w1 = load(w + (first &+ turn &* (3 &+ c)) &* lanes)
-    let w2 = load(w + (first &+ turn &* (6 &+ c)) &* lanes)
+    let w0 = load(w + Int(places[c]) &* lanes)
+    let w1 = load(w + Int(places[3 &+ c]) &* lanes)
+    let w2 = load(w + Int(places[6 &+ c]) &* lanes)
     let (a, b, d, e) = transformWeights(w0, w1, w2)
     let column = scratch + c &* lanes
     let row = 3 &* lanes
@@ -246,18 +246,18 @@ public func winogradOutput(
 }
 
 public func winogradWeights(
-  side: Int, kernel: Int, isLine: Bool, _ w: UnsafePointer<Float>, isTurned: Bool,
+  side: Int, kernel: Int, isLine: Bool, _ w: UnsafePointer<Float>, places: UnsafePointer<Int32>,
   _ out: UnsafeMutablePointer<Float>,
   step: Int,
   count: Int, scratch: UnsafeMutablePointer<Float>
 ) {
   if isLine {
-    winogradLineWeights(w, isTurned: isTurned, out, step: step, count: count)
+    winogradLineWeights(w, places: places, out, step: step, count: count)
   } else if kernel == 5 {
-    winograd5Weights(w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+    winograd5Weights(w, places: places, out, step: step, count: count, scratch: scratch)
   } else if side == 4 {
-    winograd4Weights(w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+    winograd4Weights(w, places: places, out, step: step, count: count, scratch: scratch)
   } else {
-    winograd2Weights(w, isTurned: isTurned, out, step: step, count: count, scratch: scratch)
+    winograd2Weights(w, places: places, out, step: step, count: count, scratch: scratch)
   }
 }

@@ -80,20 +80,20 @@ func winograd2Output(
   }
 }
 
-/// G w G^T of one vector of 3x3 kernels; see ``winograd4Weights(_:isTurned:_:step:count:scratch:)``.
+/// G w G^T of one vector of 3x3 kernels; see ``winograd4Weights(_:places:_:step:count:scratch:)``.
 /// - Parameter scratch: room for 12 vectors.
 @inline(never)
 func winograd2Weights(
-  _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int, count: Int,
+  _ w: UnsafePointer<Float>, places: UnsafePointer<Int32>, _ out: UnsafeMutablePointer<Float>, step: Int,
+  count: Int,
   scratch: UnsafeMutablePointer<Float>
 ) {
-  let (first, turn) = isTurned ? (8, -1) : (0, 1)
   let half = Vector(repeating: 0.5)
   var c = 0
   while c < 3 {
-    let w0 = load(w + (first &+ turn &* c) &* lanes)
-    let w1 = load(w + (first &+ turn &* (3 &+ c)) &* lanes)
-    let w2 = load(w + (first &+ turn &* (6 &+ c)) &* lanes)
+    let w0 = load(w + Int(places[c]) &* lanes)
+    let w1 = load(w + Int(places[3 &+ c]) &* lanes)
+    let w2 = load(w + Int(places[6 &+ c]) &* lanes)
     let ends = (w0 + w2) * half
     let column = scratch + c &* lanes
     let row = 3 &* lanes

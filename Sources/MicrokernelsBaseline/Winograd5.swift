@@ -86,21 +86,21 @@ func transformWeights5(
   return (even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2)
 }
 
-/// G w G^T of one vector of 5x5 kernels; see ``winograd4Weights(_:isTurned:_:step:count:scratch:)``.
+/// G w G^T of one vector of 5x5 kernels; see ``winograd4Weights(_:places:_:step:count:scratch:)``.
 /// - Parameter scratch: room for 30 vectors.
 @inline(never)
 func winograd5Weights(
-  _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int, count: Int,
+  _ w: UnsafePointer<Float>, places: UnsafePointer<Int32>, _ out: UnsafeMutablePointer<Float>, step: Int,
+  count: Int,
   scratch: UnsafeMutablePointer<Float>
 ) {
-  let (first, turn) = isTurned ? (24, -1) : (0, 1)
   var c = 0
   while c < 5 {
-    let w0 = load(w + (first &+ turn &* c) &* lanes)
-    let w1 = load(w + (first &+ turn &* (5 &+ c)) &* lanes)
-    let w2 = load(w + (first &+ turn &* (10 &+ c)) &* lanes)
-    let w3 = load(w + (first &+ turn &* (15 &+ c)) &* lanes)
-    let w4 = load(w + (first &+ turn &* (20 &+ c)) &* lanes)
+    let w0 = load(w + Int(places[c]) &* lanes)
+    let w1 = load(w + Int(places[5 &+ c]) &* lanes)
+    let w2 = load(w + Int(places[10 &+ c]) &* lanes)
+    let w3 = load(w + Int(places[15 &+ c]) &* lanes)
+    let w4 = load(w + Int(places[20 &+ c]) &* lanes)
     let (a, b, d, e) = transformWeights5(w0, w1, w2, w3, w4)
     let column = scratch + c &* lanes
     let row = 5 &* lanes

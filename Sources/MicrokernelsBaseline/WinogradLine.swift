@@ -21,17 +21,18 @@ func winogradLineOutput(
 
 /// G w of one vector of kernels of three weights.
 /// - Parameters:
-///   - w: weight t of all kernels is the vector at `w + t * lanes`.
-///   - isTurned: whether the kernels are turned round first.
+///   - w: weights of all kernels, vector by vector.
+///   - places: weight t of all kernels is the vector at `w + places[t] * lanes`.
 ///   - out: entry i is stored at `out + i * step`.
 ///   - count: kernels that are stored.
 @inline(never)
 func winogradLineWeights(
-  _ w: UnsafePointer<Float>, isTurned: Bool, _ out: UnsafeMutablePointer<Float>, step: Int, count: Int
+  _ w: UnsafePointer<Float>, places: UnsafePointer<Int32>, _ out: UnsafeMutablePointer<Float>, step: Int,
+  count: Int
 ) {
-  let (w0, w1, w2) = (
-    load(w + (isTurned ? 2 &* lanes : 0)), load(w + lanes), load(w + (isTurned ? 0 : 2 &* lanes))
-  )
+  let w0 = load(w + Int(places[0]) &* lanes)
+  let w1 = load(w + Int(places[1]) &* lanes)
+  let w2 = load(w + Int(places[2]) &* lanes)
   let (a, b, d, e) = transformWeights(w0, w1, w2)
   storeFirst(count, w0, out)
   storeFirst(count, a, out + step)

@@ -86,8 +86,8 @@ import Testing
       (["bench", "--seconds", "nan"], 64, "at most 60"),
       (["bench", "--input", "4x2x2", "--kernel", "5", "--seconds", "0.001"], 1, "smallest input"),
       (
-        ["bench", "--input", "4x9x9", "--kernel", "5", "--algorithm", "winograd4", "--seconds", "0.001"], 1,
-        "3x3 kernels"
+        ["bench", "--input", "4x9x9", "--kernel", "2", "--algorithm", "winograd4", "--seconds", "0.001"], 1,
+        "3 rows and 3 columns or more"
       ),
     ] as [([String], Int32, String)])
   func mistakes(arguments: [String], status: Int32, message: String) throws {

@@ -6,6 +6,7 @@ import Testing
 @Suite struct EpilogueTests {
   private static let activations: [Activation] = [
     .relu, .leakyRelu(slope: 0.2), .relu6, .sigmoid, .silu, .tanh, .gelu, .hardswish,
+    .elu(alpha: 0.75), .softplus,
   ]
 
   private static func problem(_ algorithm: ConvolutionPlan.Algorithm, _ g: inout SeededGenerator) throws
@@ -33,7 +34,7 @@ import Testing
   @Test(arguments: ConvolutionPlan.Algorithm.allCases)
   func activationsAndResiduals(algorithm: ConvolutionPlan.Algorithm) throws {
     var g = SeededGenerator(seed: 11)
-    for round in 0..<32 {
+    for round in 0..<30 {
       let (geometry, x, w, bias) = try Self.problem(algorithm, &g)
       let activation = Self.activations[round % Self.activations.count]
       let plain = try ConvolutionPlan(
@@ -84,16 +85,19 @@ import Testing
   }
 
   /// Against float64: e^x by Cephes' polynomial is right to about two units in the last place, sums and quotients add
-  /// one each; 2^-126 stands for what is smaller.
-  @Test(arguments: [Activation.sigmoid, .silu, .tanh]) func vectorFunctions(activation: Activation) {
+  /// one each; 2^-126 stands for what is smaller. GELU's e^(-z^2),
+  /// z = x / sqrt 2, takes over z's two roundings twice: 4 * 2^-24 * z^2 = x^2 * 2^-23.
+  @Test(arguments: [Activation.sigmoid, .silu, .tanh, .elu(alpha: 1.3), .gelu, .hardswish, .softplus])
+  func vectorFunctions(activation: Activation) {
     let values =
       (-20000...20000).map { Float($0) * 0.005 } + [-0.0, 1e-30, -1e-30, 0.6249, 0.6251, 1e30, -1e30]
     let y = activation(Tensor(values, shape: [values.count])).scalars
     let reference = activation(Tensor(values.map(Double.init), shape: [values.count])).scalars
     for (i, x) in values.enumerated() {
       let error = abs(Double(y[i]) - reference[i])
+      let units = activation == .gelu ? 5 + min(175, Double(x * x)) : 5
       #expect(
-        error <= 5 * 0x1p-23 * abs(reference[i]) + 1e-35 * max(1, Double(abs(x))),
+        error <= units * 0x1p-23 * abs(reference[i]) + 1e-35 * max(1, Double(abs(x))),
         "\(activation)(\(x)) = \(y[i])")
     }
   }

@@ -99,6 +99,10 @@ typedef struct {
 #define CONVOLVE_SIGMOID ((int32_t)4)
 #define CONVOLVE_SILU ((int32_t)5)
 #define CONVOLVE_TANH ((int32_t)6)
+#define CONVOLVE_ELU ((int32_t)7)
+#define CONVOLVE_GELU ((int32_t)8)
+#define CONVOLVE_HARDSWISH ((int32_t)9)
+#define CONVOLVE_SOFTPLUS ((int32_t)10)
 
 /// The tallest register tile, and the widest last tile of a row, on any ISA.
 #define CONVOLVE_TILE_ROWS 8

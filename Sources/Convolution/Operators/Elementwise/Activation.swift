@@ -32,16 +32,14 @@ public enum Activation: Sendable, Hashable {
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   public func callAsFunction<Scalar: FloatingScalar>(_ input: Tensor<Scalar>) -> Tensor<Scalar> {
-    if vectorFunction != nil, let input = input as? Tensor<Float>,
-      let output = applied(to: input) as? Tensor<Scalar>
-    {
+    if let input = input as? Tensor<Float>, let output = applied(to: input) as? Tensor<Scalar> {
       return output
     }
     return map(input) { value($0) }
   }
 
   /// The function among those of `Microkernels.activate`, and its parameter.
-  var vectorFunction: (code: Int32, parameter: Float)? {
+  var vectorFunction: (code: Int32, parameter: Float) {
     switch self {
     case .relu: (CONVOLVE_RELU, 0)
     case .leakyRelu(let slope): (CONVOLVE_LEAKY_RELU, Float(slope))
@@ -49,7 +47,10 @@ public enum Activation: Sendable, Hashable {
     case .sigmoid: (CONVOLVE_SIGMOID, 0)
     case .silu: (CONVOLVE_SILU, 0)
     case .tanh: (CONVOLVE_TANH, 0)
-    case .elu, .gelu, .hardswish, .softplus: nil
+    case .elu(let alpha): (CONVOLVE_ELU, Float(alpha))
+    case .gelu: (CONVOLVE_GELU, 0)
+    case .hardswish: (CONVOLVE_HARDSWISH, 0)
+    case .softplus: (CONVOLVE_SOFTPLUS, 0)
     }
   }
 
@@ -71,13 +72,9 @@ public enum Activation: Sendable, Hashable {
     ThreadPool.shared.parallelFor(count.dividedRoundingUp(by: elementsAPiece)) { piece in
       let start = piece * elementsAPiece
       let some = min(elementsAPiece, count - start)
-      if let function {
-        kernels.activate(
-          x + start, adding: nil, into: y + start, count: some, function: function.code,
-          parameter: function.parameter)
-      } else {
-        for i in start..<start + some { y[i] = value(x[i]) }
-      }
+      kernels.activate(
+        x + start, adding: nil, into: y + start, count: some, function: function.code,
+        parameter: function.parameter)
     }
   }
 

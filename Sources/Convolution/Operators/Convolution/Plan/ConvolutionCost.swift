@@ -36,8 +36,11 @@ struct ConvolutionCost {
   func packing(_ algorithm: ConvolutionPlan.Algorithm) -> Double {
     let weights = Double(rows) * inputs
     let perSample = weights / Double(max(1, geometry.batch))
-    return perSample * (algorithm.winograd.map { 3.5 * Double($0.entries) } ?? taps)
+    return perSample * (algorithm.winograd.map { 3.5 * Double($0.entries) * pieces($0) } ?? taps)
   }
+
+  /// Cycles of writing the outputs and reading them again.
+  var pooling: Double { 4 * Double(rows) * vectors(outputs) }
 
   /// The algorithm for the transposed convolution.
   var transposed: ConvolutionPlan.Algorithm {
@@ -101,13 +104,19 @@ struct ConvolutionCost {
     return products + Double(outputs) * inVectors * 3.5 + inputs * vectors(geometry.input.reduce(1, *)) * 3
   }
 
+  private func pieces(_ transform: WinogradTransform) -> Double {
+    Double(transform.pieces(of: geometry.kernel).reduce(1, *))
+  }
+
   private func winograd(_ transform: WinogradTransform) -> Double {
     let samples = max(1, geometry.batch)
+    let planes = samples * geometry.output[0]
+    let inputs = inputs * pieces(transform)
     let down = geometry.output[1].dividedRoundingUp(by: transform.height)
     let across = geometry.output[2].dividedRoundingUp(by: transform.side)
     let entries = Double(transform.entries)
     // The tiles of all samples go through the products together.
-    let inVectors = vectors(samples * down * across)
+    let inVectors = vectors(planes * down * across)
     let wide = min(shapes.vectors, max(1, Int(inVectors)))
     let tall = Double(shapes.rows[wide - 1])
     let blocks = (inVectors / Double(wide)).rounded(.up)
@@ -118,7 +127,7 @@ struct ConvolutionCost {
     // Transformed weights are read from the caches further out.
     let reading = entries * inputs * Double(rows) * 4 / 12
     // Tiles of one row go through together.
-    let runs = Double(down) * vectors(across)
+    let runs = Double(geometry.output[0] * down) * vectors(across)
     let transforms = entries * (inputs * 6 + Double(rows) * 5)
     return (products + reading + calls) / Double(samples) + runs * transforms
   }
@@ -131,8 +140,10 @@ extension ConvolutionPlan {
   ///   - geometry: shapes and how the kernel moves.
   ///   - errorBudget: what algorithms must keep.
   ///   - weightsChange: whether weights are packed for each run.
+  ///   - epilogue: what is done to the outputs: pooling that the algorithm leaves to another pass over them counts.
   public static func estimatedCycles(
-    _ geometry: ConvolutionGeometry, errorBudget: ErrorBudget = .default, weightsChange: Bool = false
+    _ geometry: ConvolutionGeometry, errorBudget: ErrorBudget = .default, weightsChange: Bool = false,
+    epilogue: Epilogue = Epilogue()
   ) -> [(algorithm: Algorithm, cycles: Double)] {
     let cost = ConvolutionCost(geometry)
     var accepted: [Algorithm] = [.loops]
@@ -147,7 +158,11 @@ extension ConvolutionPlan {
       }
     }
     return accepted.filter { $0.errorBudget <= errorBudget }.map {
-      (algorithm: $0, cycles: cost.cycles($0) + (weightsChange ? cost.packing($0) : 0))
+      (
+        algorithm: $0,
+        cycles: cost.cycles($0) + (weightsChange ? cost.packing($0) : 0)
+          + (epilogue.maxPools && !$0.poolsItself ? cost.pooling : 0)
+      )
     }
     .sorted { $0.cycles < $1.cycles }
   }

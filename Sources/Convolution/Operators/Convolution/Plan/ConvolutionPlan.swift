@@ -16,13 +16,14 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case direct
     /// Input by input, added up at the outputs: few output channels, stride 1 or transposed.
     case scatter
-    /// 3x3 kernels of stride 1 with a quarter of the products, by transforms: Winograd's F(4x4, 3x3).
+    /// 3x3 kernels of stride 1, and greater ones in pieces of 3x3, with a quarter of the products, by transforms: Winograd's
+    /// F(4x4, 3x3).
     case winograd4
     /// The same with four ninths of the products, and fewer weights: Winograd's F(2x2, 3x3), for small planes.
     case winograd2
     /// 5x5 kernels of stride 1 with 36 hundredths of the products: Winograd's F(2x2, 5x5).
     case winograd5
-    /// Kernels of one row of three weights and stride 1 with half of the products: Winograd's F(4, 3).
+    /// Kernels of one row and stride 1, in pieces of three weights, with half of the products: Winograd's F(4, 3).
     case winograd1d
     /// One input channel a group: plane by plane.
     case depthwise
@@ -41,7 +42,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
 
     /// Whether the maximum of 2x2 outputs is taken as they are stored.
-    var poolsItself: Bool { winograd.map { !$0.isLine } ?? false }
+    var poolsItself: Bool { self == .direct || winograd.map { !$0.isLine } ?? false }
 
     /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3),
     /// 1.2 to 3.1 for F(2x2, 5x5) and 1.3 to 3.0 for F(4, 3), the greatest with three input channels.
@@ -125,7 +126,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     let candidates =
       options.algorithm.map { [$0] }
       ?? Self.estimatedCycles(
-        geometry, errorBudget: options.errorBudget, weightsChange: options.weightsChange
+        geometry, errorBudget: options.errorBudget, weightsChange: options.weightsChange, epilogue: epilogue
       ).map(\.algorithm)
     var found: (Algorithm, any PlannedConvolution)?
     for algorithm in candidates where found == nil {
@@ -166,8 +167,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
     if let transform = algorithm.winograd, !WinogradConvolution.accepts(g, transform) {
       throw .invalid(
-        "the algorithm \(algorithm.rawValue) takes \(transform.kernelHeight)x\(transform.kernel) kernels of stride and "
-          + "dilation 1 on planes alone")
+        "the algorithm \(algorithm.rawValue) takes kernels of \(transform.isLine ? "one row and" : "\(transform.kernel) rows and") "
+          + "\(transform.kernel) columns or more, of stride and dilation 1, alone")
     }
     if algorithm == .scatter, !ScatterConvolution.accepts(g) {
       throw .invalid("the algorithm scatter takes stride 1 and padding with zeros alone")
@@ -185,7 +186,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case .loops: PlannedLoops(loops: ConvolutionLoops(g), weight: weight, bias: bias)
     case .winograd4, .winograd2, .winograd5, .winograd1d:
       WinogradConvolution(g, weight, bias, algorithm.winograd!, maxPools: epilogue.maxPools)
-    case .direct: DirectConvolution(forward: g, weight, bias)
+    case .direct: DirectConvolution(forward: g, weight, bias, maxPools: epilogue.maxPools)
     case .tiles: TiledConvolution(forward: g, weight, bias)
     case .scatter: ScatterConvolution(forward: g, weight, bias)
     case .depthwise:

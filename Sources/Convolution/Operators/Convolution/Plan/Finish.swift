@@ -9,17 +9,13 @@ struct Finish: @unchecked Sendable {
   /// Where the outputs start, and what is added to them: laid out alike.
   private let outputs: UnsafeMutablePointer<Float>
   private let residual: UnsafePointer<Float>?
-  /// An activation that has no vector code.
-  private let other: Activation?
   /// Whether there is nothing to do.
   let isIdentity: Bool
 
   init(
     _ activation: Activation?, adding residual: UnsafePointer<Float>?, to outputs: UnsafeMutablePointer<Float>
   ) {
-    let code = activation.flatMap(\.vectorFunction)
-    (function, parameter) = code ?? (CONVOLVE_IDENTITY, 0)
-    other = code == nil ? activation : nil
+    (function, parameter) = activation?.vectorFunction ?? (CONVOLVE_IDENTITY, 0)
     (self.outputs, self.residual) = (outputs, residual)
     isIdentity = activation == nil && residual == nil
   }
@@ -39,10 +35,7 @@ struct Finish: @unchecked Sendable {
   private func finish(
     _ start: UnsafeMutablePointer<Float>, _ count: Int, adding residual: UnsafePointer<Float>?
   ) {
-    if other == nil || residual != nil {
-      kernels.activate(
-        start, adding: residual, into: start, count: count, function: function, parameter: parameter)
-    }
-    if let other { for i in 0..<count { start[i] = other.value(start[i]) } }
+    kernels.activate(
+      start, adding: residual, into: start, count: count, function: function, parameter: parameter)
   }
 }

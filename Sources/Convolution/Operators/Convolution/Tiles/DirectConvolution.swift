@@ -35,16 +35,19 @@ struct DirectConvolution: PlannedConvolution {
     /// Runs of outputs side by side.
     case runs([(first: Int, place: Int, count: Int)])
     case places([Int])
+    /// The maximum of every 2x2 outputs, of rows of so many columns, in rows so far apart.
+    case squares(place: Int, rows: Int, columns: Int, stride: Int)
   }
 
-  /// Bytes of a box's sums.
-  private static let sumsBytes = 256 << 10
-  /// About the depth of a pass, whose weights stay in the first-level cache.
-  private static let passDepth = 512
+  /// Bytes of a box's sums, which stay in the second-level cache with the samples.
+  private static let sumsBytes = CacheSizes.current.level2 / 4
+  /// About the depth of a pass, whose weights for one vector of channels take two thirds of the first-level cache.
+  private static let passDepth = max(64, CacheSizes.current.level1 / 96)
 
   private init(
     _ g: ConvolutionGeometry, _ axes: [AxisTaps], depthChannels: Int, rows: Int, source: [Int],
-    target sizes: [Int], phase: [Int], stride: [Int], _ w: Tensor<Float>, bias: [Float]?, isTransposing: Bool
+    target sizes: [Int], phase: [Int], stride: [Int], _ w: Tensor<Float>, bias: [Float]?, isTransposing: Bool,
+    maxPools: Bool = false
   ) {
     kernels = Microkernels()
     shapes = kernels.tileShapes
@@ -62,8 +65,10 @@ struct DirectConvolution: PlannedConvolution {
       axes,
       largest: min(
         max(48, Self.sumsBytes / (4 * lanes * vectors)), max(24, outputs.dividedRoundingUp(by: boxCount))),
-      fill: Float(g.mode.fillValue))
-    targets = boxes.boxes.map { Self.target($0, sizes, phase, stride) }
+      inSquares: maxPools, fill: Float(g.mode.fillValue))
+    targets = boxes.boxes.map {
+      maxPools ? Self.squares($0, sizes) : Self.target($0, sizes, phase, stride)
+    }
     let taps = boxes.tapOffsets.count
     let passes = max(1, (depthChannels * taps + Self.passDepth / 2) / Self.passDepth)
     let passChannels =
@@ -139,12 +144,13 @@ struct DirectConvolution: PlannedConvolution {
   }
 
   /// y from x.
-  init(forward g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
+  /// - Parameter maxPools: whether the maximum of 2x2 outputs is stored, instead of the outputs; of planes.
+  init(forward g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?, maxPools: Bool = false) {
     self.init(
       g, (0..<3).map { AxisTaps(g, axis: $0) }, depthChannels: g.inChannels / g.groups,
-      rows: g.outChannels / g.groups, source: g.input, target: g.output, phase: [0, 0, 0], stride: [1, 1, 1],
-      w,
-      bias: bias, isTransposing: false)
+      rows: g.outChannels / g.groups, source: g.input,
+      target: maxPools ? [1, g.output[1] / 2, g.output[2] / 2] : g.output, phase: [0, 0, 0],
+      stride: [1, 1, 1], w, bias: bias, isTransposing: false, maxPools: maxPools)
   }
 
   /// dx from dy, for padding with zeros, at the inputs `phase`, `phase + stride` and so on.
@@ -161,6 +167,14 @@ struct DirectConvolution: PlannedConvolution {
     transposing g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?
   ) -> [DirectConvolution] {
     g.phases.map { DirectConvolution(transposing: g, phase: $0, w, bias) }
+  }
+
+  private static func squares(_ box: PaddedBoxes.Box, _ sizes: [Int]) -> Target {
+    let (rows, columns) = (box.outputs[1], box.outputs[2])
+    return .squares(
+      place: rows.lowerBound / 2 * sizes[2] + columns.lowerBound / 2, rows: rows.count,
+      columns: columns.count,
+      stride: sizes[2])
   }
 
   private static func target(
@@ -322,6 +336,17 @@ struct DirectConvolution: PlannedConvolution {
         for channel in 0..<channels {
           let (from, to) = (aside + channel * outputs, y + channel * targetPlane)
           for p in 0..<outputs { to[places[p]] = from[p] }
+        }
+      }
+    case .squares(let place, let rows, let columns, let stride):
+      kernels.transpose(
+        sums, sourceStride: step, aside, outStride: outputs, rows: outputs, columns: channels)
+      finish.apart(aside, count: channels * outputs)
+      for channel in 0..<channels {
+        for pair in 0..<rows / 2 {
+          let from = aside + (channel * outputs + 2 * pair * columns)
+          kernels.maximumOfSquares(
+            from, from + columns, y + (channel * targetPlane + place + pair * stride), count: columns / 2)
         }
       }
     }

@@ -69,8 +69,9 @@ struct PaddedBoxes: Sendable {
   /// - Parameters:
   ///   - taps: along depth, height and width.
   ///   - largest: about the most outputs that a box should have.
+  ///   - inSquares: whether a box holds 2x2 outputs together.
   ///   - fill: the padding's constant.
-  init(_ taps: [AxisTaps], largest: Int, fill: Float) {
+  init(_ taps: [AxisTaps], largest: Int, inSquares: Bool = false, fill: Float) {
     let axes = taps.map(Axis.init)
     self.fill = fill
     var room = largest
@@ -79,6 +80,7 @@ struct PaddedBoxes: Sendable {
       let outputs = taps[axis].outputs
       let parts = outputs.dividedRoundingUp(by: max(1, min(room, outputs)))
       size[axis] = outputs.dividedRoundingUp(by: max(1, parts))
+      if inSquares, axis > 0, size[axis] < outputs { size[axis] += size[axis] % 2 }
       room /= max(1, size[axis])
     }
     let source = taps.map(\.sources)

@@ -6,7 +6,7 @@ struct PaddedPlane: Sendable {
   /// The padded columns that are the plane's own.
   private let inside: Range<Int>
   private let width: Int
-  private let fill: Float
+  let fill: Float
 
   /// - Parameters:
   ///   - geometry: of two spatial axes.

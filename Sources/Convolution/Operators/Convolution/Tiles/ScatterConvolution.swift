@@ -44,10 +44,10 @@ struct ScatterConvolution: PlannedConvolution {
   private let bandAxis: Int
   private let bands: [Range<Int>]
 
-  /// Floats of a band's products.
-  private static let productCount = 1 << 17
+  /// Floats of a band's products: half of the second-level cache.
+  private static let productCount = CacheSizes.current.level2 / 8
   /// The depth that one pass over a tile takes.
-  private static let passDepth = 256
+  private static let passDepth = max(32, CacheSizes.current.level1 / 192)
 
   private init(
     _ g: ConvolutionGeometry, _ axes: [Axis], channels: Int, depth: Int, _ bias: [Float]?,

@@ -27,7 +27,7 @@ struct TileProduct: Sendable {
   }
 
   /// Depth that one pass over a tile takes: a panel of columns, with a tile's weights, stays in the first-level cache.
-  static let depthBlock = 128
+  static let depthBlock = max(32, CacheSizes.current.level1 / 384)
 
   /// What is done to sums before they are stored.
   struct Ends {

@@ -21,18 +21,19 @@ extension WinogradConvolution {
     Segments(tile: range.lowerBound, end: range.upperBound, across: tilesAcross, lanes: product.shapes.lanes)
   }
 
-  /// The inputs of a block's tiles, of some channels.
+  /// The inputs of a block's tiles, of a part of the depth.
   func transformInputs(
-    _ x: UnsafePointer<Float>, _ group: Int, _ range: Range<Int>, _ channels: Range<Int>,
+    _ x: UnsafePointer<Float>, _ group: Int, _ range: Range<Int>, _ part: Range<Int>,
     _ v: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
   ) {
     let g = geometry
-    let depth = g.inChannels / g.groups
     let columns = stride(range.count)
-    for c in channels {
+    let channels = g.inChannels / g.groups
+    for d in part {
+      let (c, piece) = d.quotientAndRemainder(dividingBy: pieceCount)
       transformInputs(
-        x + (group * depth + c) * g.input[1] * g.input[2], segments(range), range.lowerBound, v + c * columns,
-        entryStep(rows: depth, columns: columns), scratch + vectorsCount, scratch)
+        x + (group * channels + c) * g.input.reduce(1, *), piece, segments(range), range.lowerBound,
+        v + d * columns, entryStep(rows: depth, columns: columns), scratch + vectorsCount, scratch)
     }
   }
 
@@ -42,9 +43,9 @@ extension WinogradConvolution {
     _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     let g = geometry
-    let (depth, channels) = (g.inChannels / g.groups, g.outChannels / g.groups)
+    let (depth, channels) = (depth, g.outChannels / g.groups)
     let columns = stride(range.count)
-    let outputPlane = pools ? g.output[1] / 2 * (g.output[2] / 2) : g.output[1] * g.output[2]
+    let outputPlane = pools ? g.output[1] / 2 * (g.output[2] / 2) : g.output.reduce(1, *)
     let firstWeights = group * entries
     let matrix = matrixCount
     let some = min(rows.count, chunkRows)
@@ -72,20 +73,31 @@ extension WinogradConvolution {
   }
 
   /// One channel's tiles. Whole vectors are written: what is too much is written over by the next segment.
-  /// - Parameter x: the channel's plane in the first sample.
+  /// - Parameters:
+  ///   - x: the channel in the first sample.
+  ///   - piece: of the kernel.
   private func transformInputs(
-    _ x: UnsafePointer<Float>, _ segments: Segments, _ first: Int,
+    _ x: UnsafePointer<Float>, _ piece: Int, _ segments: Segments, _ first: Int,
     _ v: UnsafeMutablePointer<Float>, _ step: Int, _ strip: UnsafeMutablePointer<Float>,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let (side, height) = (transform.side, transform.height)
-    let sample = geometry.inChannels * geometry.input[1] * geometry.input[2]
+    let (input, deep) = (geometry.input, geometry.output[0])
+    let sample = geometry.inChannels * input.reduce(1, *)
+    let offset = offsets(piece)
     for (tile, count) in segments {
       let (row, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
-      let x = x + row / tilesDown * sample
-      let top = row % tilesDown * height
-      let columns = side * tileColumn..<side * (tileColumn + count) + transform.kernel - 1
-      for r in 0..<transform.inputHeight { plane.copyRow(x, top + r, columns, to: strip + r * stripStride) }
+      let outputPlane = row / tilesDown
+      let (n, z) = deep == 1 ? (outputPlane, 0) : outputPlane.quotientAndRemainder(dividingBy: deep)
+      if let source = planes[z + offset.z] {
+        let x = x + (n * sample + source * input[1] * input[2])
+        let top = row % tilesDown * height + offset.y
+        let left = side * tileColumn + offset.x
+        let columns = left..<left + side * count + transform.kernel - 1
+        for r in 0..<transform.inputHeight { plane.copyRow(x, top + r, columns, to: strip + r * stripStride) }
+      } else {
+        strip.update(repeating: plane.fill, count: transform.inputHeight * stripStride)
+      }
       product.kernels.winogradInput(
         transform, strip, rowStride: stripStride, v + (tile - first), step: step, scratch: scratch)
     }
@@ -129,11 +141,13 @@ extension WinogradConvolution {
     _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     let (height, width) = (geometry.output[1], geometry.output[2])
-    let (side, tall) = (transform.side, transform.height)
+    let (side, tall, deep) = (transform.side, transform.height, geometry.output[0])
     let wide = side * product.shapes.lanes
     for (tile, count) in segments {
       let (row, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
-      let y = y + row / tilesDown * sample
+      let outputPlane = row / tilesDown
+      let (n, z) = deep == 1 ? (outputPlane, 0) : outputPlane.quotientAndRemainder(dividingBy: deep)
+      let y = y + (n * sample + z * height * width)
       let (top, left) = (row % tilesDown * tall, side * tileColumn)
       let isWhole = !pools && top + tall <= height && left + wide <= width && count == product.shapes.lanes
       let (out, outStride) = isWhole ? (y + top * width + left, width) : (aside, wide)

@@ -5,6 +5,9 @@ import Tensors
 /// inputs are transformed, multiplied with the transformed weights (36, 16 or 6 matrix products, in register tiles), and
 /// transformed back to 4x4 (2x2, or 4) outputs. A block of tiles, of one sample or of several, goes through all three
 /// before the next, so that it stays in the caches.
+///
+/// A greater kernel is cut into pieces of the transform's, filled up with zeros: each piece reads the planes further on, as
+/// if it were one more input channel. So are the planes of a kernel with depth.
 struct WinogradConvolution: PlannedConvolution {
   let geometry: ConvolutionGeometry
   let product = TileProduct()
@@ -17,15 +20,26 @@ struct WinogradConvolution: PlannedConvolution {
   let pools: Bool
   private let isTurned: Bool
 
-  /// Whether the transform is of the geometry's kernel: planes, no stride or dilation.
+  /// Pieces of the kernel along depth, height and width.
+  let pieces: [Int]
+  /// The plane that each output's first piece along the depth reads, and so on; nil in the padding.
+  let planes: [Int?]
+
+  /// Whether the transform is of pieces of the geometry's kernel, without stride or dilation.
   static func accepts(_ g: ConvolutionGeometry, _ transform: WinogradTransform) -> Bool {
-    g.kernel == [1, transform.kernelHeight, transform.kernel] && g.stride == [1, 1, 1]
-      && g.dilation == [1, 1, 1] && g.input[0] == 1 && g.padding[0] == Padding.Amount(0, 0)
+    guard g.stride == [1, 1, 1], g.dilation == [1, 1, 1], g.kernel[2] >= transform.kernel,
+      transform.isLine ? g.kernel[1] == 1 : g.kernel[1] >= transform.kernel
+    else { return false }
+    let pieces = transform.pieces(of: g.kernel).reduce(1, *)
+    return pieces == 1 || pieces * g.inChannels / g.groups <= mostDepth
   }
 
+  /// Input channels, each piece of the kernel counted as one, up to which kernels are cut.
+  private static let mostDepth = 2048
+
   /// - Parameters:
-  ///   - w: `[K, C / groups, 3, 3]` (or 5, 5, or 1, 3), or `[C, K / groups, 3, 3]` of the convolution that this is the
-  ///     turned one of.
+  ///   - w: `[K, C / groups, depth, height, width]`, or `[C, K / groups, depth, height, width]` of the convolution that this
+  ///     is the turned one of.
   ///   - isTurned: whether it is.
   ///   - maxPools: whether the maximum of 2x2 outputs is stored, instead of the outputs; of planes' tiles.
   /// - Precondition: ``accepts(_:_:)`` the geometry.
@@ -35,15 +49,18 @@ struct WinogradConvolution: PlannedConvolution {
   ) {
     geometry = g
     self.transform = transform
-    let (side, kernel) = (transform.side, transform.kernel)
+    let side = transform.side
+    let pieces = transform.pieces(of: g.kernel)
+    self.pieces = pieces
+    planes = (0..<max(0, g.output[0] + g.kernel[0] - 1)).map { g.sample(atPadded: $0, axis: 0) }
     pools = maxPools && transform.height > 1
     self.isTurned = isTurned
     self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
     plane = PaddedPlane(
       g,
-      height: g.output[1].dividedRoundingUp(by: transform.height) * transform.height + transform.kernelHeight
-        - 1,
-      width: g.output[2].dividedRoundingUp(by: side) * side + kernel - 1)
+      height: g.output[1].dividedRoundingUp(by: transform.height) * transform.height
+        + pieces[1] * transform.kernelHeight - 1,
+      width: g.output[2].dividedRoundingUp(by: side) * side + pieces[2] * transform.kernel - 1)
     weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
     weights = packed(w)
   }
@@ -66,16 +83,22 @@ struct WinogradConvolution: PlannedConvolution {
   var matrixCount: Int {
     let g = geometry
     return (g.outChannels / g.groups).dividedRoundingUp(by: product.panelRows) * product.panelRows
-      * (g.inChannels / g.groups) + product.shapes.lanes
+      * depth + product.shapes.lanes
   }
+
+  /// Input channels of a group, each piece of the kernel counted as one.
+  var depth: Int { geometry.inChannels / geometry.groups * pieceCount }
+
+  var pieceCount: Int { pieces[0] * pieces[1] * pieces[2] }
 
   private func pack(_ w: Tensor<Float>, into out: UnsafeMutableBufferPointer<Float>) {
     let g = geometry
-    let (entries, taps) = (transform.entries, transform.kernel * transform.kernelHeight)
-    let (rows, depth) = (g.outChannels / g.groups, g.inChannels / g.groups)
+    let (entries, taps) = (transform.entries, g.kernel.reduce(1, *))
+    let (rows, channels, depth) = (g.outChannels / g.groups, g.inChannels / g.groups, depth)
     let (panelRows, kernels, lanes) = (product.panelRows, product.kernels, product.shapes.lanes)
     let panels = rows.dividedRoundingUp(by: panelRows)
     let matrix = matrixCount
+    let places = places
     guard let out = out.baseAddress else { return }
     w.withUnsafeBufferPointer { w in
       let w = w.baseAddress!
@@ -86,19 +109,24 @@ struct WinogradConvolution: PlannedConvolution {
         if rows - first < panelRows {
           for i in 0..<entries { (start + i * matrix).initialize(repeating: 0, count: panelRows * depth) }
         }
-        Scratch.withFloats((taps + 30) * lanes) { scratch in
-          for d in 0..<depth {
+        Scratch.withFloats((taps + 1 + 30) * lanes) { scratch in
+          let zeros = scratch + taps * lanes
+          zeros.update(repeating: 0, count: lanes)
+          for c in 0..<channels {
             for row in Swift.stride(from: first, to: min(rows, first + panelRows), by: lanes) {
               let count = min(lanes, rows - row, first + panelRows - row)
               let (from, step) =
                 isTurned
-                ? (((group * depth + d) * rows + row) * taps, taps)
-                : (((group * rows + row) * depth + d) * taps, depth * taps)
+                ? (((group * channels + c) * rows + row) * taps, taps)
+                : (((group * rows + row) * channels + c) * taps, channels * taps)
               kernels.transpose(
                 w + from, sourceStride: step, scratch, outStride: lanes, rows: count, columns: taps)
-              kernels.winogradWeights(
-                transform, scratch, isTurned: isTurned, start + (d * panelRows + row - first), step: matrix,
-                count: count, scratch: scratch + taps * lanes)
+              for (piece, places) in places.enumerated() {
+                kernels.winogradWeights(
+                  transform, scratch, places: places,
+                  start + ((c * pieceCount + piece) * panelRows + row - first), step: matrix, count: count,
+                  scratch: zeros + lanes)
+              }
             }
           }
         }
@@ -106,17 +134,39 @@ struct WinogradConvolution: PlannedConvolution {
     }
   }
 
+  /// Where the weights of each piece stand in a kernel, whose last is followed by a zero.
+  private var places: [[Int32]] {
+    let kernel = geometry.kernel
+    let taps = kernel.reduce(1, *)
+    return (0..<pieceCount).map { piece in
+      let (z, y, x) = offsets(piece)
+      return (0..<transform.kernelHeight).flatMap { row in
+        (0..<transform.kernel).map { column in
+          if y + row >= kernel[1] || x + column >= kernel[2] { return Int32(taps) }
+          let place = (z * kernel[1] + y + row) * kernel[2] + x + column
+          return Int32(isTurned ? taps - 1 - place : place)
+        }
+      }
+    }
+  }
+
+  /// Where a piece of the kernel starts.
+  func offsets(_ piece: Int) -> (z: Int, y: Int, x: Int) {
+    let (line, x) = piece.quotientAndRemainder(dividingBy: pieces[2])
+    return (line / pieces[1], line % pieces[1] * transform.kernelHeight, x * transform.kernel)
+  }
+
   var weightBytes: Int { weights.shape.count * MemoryLayout<Float>.stride }
 
   var tilesAcross: Int { geometry.output[2].dividedRoundingUp(by: transform.side) }
   var tilesDown: Int { geometry.output[1].dividedRoundingUp(by: transform.height) }
   /// The tiles of all samples.
-  private var tiles: Int { geometry.batch * tilesDown * tilesAcross }
+  private var tiles: Int { geometry.batch * geometry.output[0] * tilesDown * tilesAcross }
 
   /// Tiles that go through together: the transformed block stays in the second-level cache where it can.
   private var blockTiles: Int {
-    let channels = (geometry.inChannels + geometry.outChannels) / geometry.groups
-    return channels <= 256 ? 2 * product.shapes.lanes : product.tileColumns
+    depth + geometry.outChannels / geometry.groups <= CacheSizes.current.level2 / 4096
+      ? 2 * product.shapes.lanes : product.tileColumns
   }
 
   /// Columns of a block's matrices, with room for a whole vector after the last tile.
@@ -147,7 +197,7 @@ struct WinogradConvolution: PlannedConvolution {
 
   /// Transformed inputs of so many tiles.
   private func inputCount(_ tiles: Int) -> Int {
-    entries * entryStep(rows: geometry.inChannels / geometry.groups, columns: stride(tiles))
+    entries * entryStep(rows: depth, columns: stride(tiles))
   }
 
   /// Working memory beside the transformed inputs: a tile's, the strip's, one vector's outputs and the products.
@@ -180,7 +230,7 @@ struct WinogradConvolution: PlannedConvolution {
     func range(_ block: Int) -> Range<Int> {
       units * block / blocks * unit..<min(tiles, units * (block + 1) / blocks * unit)
     }
-    let (pieces, depth) = (g.groups * blocks, g.inChannels / g.groups)
+    let (pieces, depth) = (g.groups * blocks, depth)
     if pieces >= threads {
       pool.parallelFor(pieces) { piece in
         let (group, range) = (piece / blocks, range(piece % blocks))
@@ -216,5 +266,15 @@ struct WinogradConvolution: PlannedConvolution {
         }
       }
     }
+  }
+}
+
+extension WinogradTransform {
+  /// Pieces of a kernel of depth, height and width, each of the transform's size.
+  func pieces(of kernel: [Int]) -> [Int] {
+    [
+      kernel[0], kernel[1].dividedRoundingUp(by: kernelHeight),
+      kernel[2].dividedRoundingUp(by: self.kernel),
+    ]
   }
 }
