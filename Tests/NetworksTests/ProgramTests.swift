@@ -47,7 +47,7 @@ import Testing
   }
 
   /// Float32 against float64: sums of some hundred products, through a few layers.
-  private static func check(
+  static func check(
     _ graph: Graph, _ values: [Value], _ tensors: [String: Tensor<Float>], tolerance: Double = 2e-5
   ) throws {
     let doubles = tensors.mapValues { Tensor<Double>($0.scalars.map(Double.init), shape: $0.shape) }

@@ -104,6 +104,8 @@ extension Operators {
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> { try softmax(inputs[0], axis: axis) }
 
+    public func step(_ site: StepSite) -> (any Step)? { softmaxStep(site, axis: axis) }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try output * (u - (u * output).sum(axes: [axis]))]
     }
@@ -124,6 +126,8 @@ extension Operators {
     public func callAsFunction<Scalar: FloatingScalar>(
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> { try logSoftmax(inputs[0], axis: axis) }
+
+    public func step(_ site: StepSite) -> (any Step)? { logSoftmaxStep(site, axis: axis) }
 
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try u - output.exp() * u.sum(axes: [axis])]

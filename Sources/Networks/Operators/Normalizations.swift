@@ -207,6 +207,15 @@ extension Operators {
         epsilon: epsilon)
     }
 
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      let plan = try NormalizationPlan(
+        kind, input: site.output.shape, weight: site.inputs.count > 1 ? site.inputs[1].shape : nil,
+        bias: site.inputs.count > 2 ? site.inputs[2].shape : nil, epsilon: epsilon)
+      let (x, y) = (site.pointer(0), site.outputPointer)
+      let (weight, bias) = (site.inputs.count > 1 ? site.pointer(1) : nil, site.inputs.count > 2 ? site.pointer(2) : nil)
+      return PointerStep { plan.run(x, weight: weight, bias: bias, into: y) }
+    }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       let weight = inputs.count > 1 ? inputs[1] : nil
       return try inputs.indices.map { (part) throws(GraphError) in
@@ -234,6 +243,21 @@ extension Operators {
         upstream: inputs[0], input: inputs[1], kind, weight: inputs.count > 2 ? inputs[2] : nil,
         epsilon: epsilon)
       return [gradients.input, gradients.weight, gradients.bias][part]
+    }
+
+    func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      let plan = try NormalizationPlan(
+        kind, input: site.inputs[1].shape, weight: site.inputs.count > 2 ? site.inputs[2].shape : nil, bias: nil,
+        epsilon: epsilon)
+      let (u, x, y, part) = (site.pointer(0), site.pointer(1), site.outputPointer, part)
+      let weight = site.inputs.count > 2 ? site.pointer(2) : nil
+      return PointerStep {
+        if part == 0 {
+          plan.inputGradient(u, x, weight: weight, into: y)
+        } else {
+          plan.parameterGradient(u, x, ofBias: part == 2, into: y)
+        }
+      }
     }
 
     func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {

@@ -148,6 +148,10 @@ extension Operators {
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> { try unfold(inputs[0], kernel: kernel, options) }
 
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      try rearrangementStep(site, self)
+    }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [
         try u.apply(
@@ -181,6 +185,10 @@ extension Operators {
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> {
       try fold(inputs[0], outputSize: outputSize, kernel: kernel, options)
+    }
+
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      try rearrangementTransposeStep(site, Unfold(kernel: kernel, options: options))
     }
 
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {

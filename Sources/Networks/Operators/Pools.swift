@@ -89,6 +89,10 @@ extension Operators {
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> { try averagePool(inputs[0], options, divisor: divisor) }
 
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      try averagePoolStep(site, PoolingGeometry(input: site.inputs[0].shape, options), divisor)
+    }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [
         try u.apply(
@@ -114,6 +118,10 @@ extension Operators {
     func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try g.apply(AveragePool(options: options, divisor: divisor))]
     }
+
+    func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      try averagePoolGradientStep(site, PoolingGeometry(input: inputShape, options), divisor)
+    }
   }
 
   /// Averages over as many windows as are asked for.
@@ -134,8 +142,10 @@ extension Operators {
       try adaptiveAveragePool(inputs[0], outputSize: outputSize)
     }
 
-    public func step(_ site: StepSite) -> (any Step)? {
-      Set(outputSize) == [1] ? globalAverageStep(site) : nil
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      if Set(outputSize) == [1] { return globalAverageStep(site) }
+      return try averagePoolStep(
+        site, PoolingGeometry(input: site.inputs[0].shape, adaptiveOutput: outputSize), .samples)
     }
 
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
@@ -156,8 +166,10 @@ extension Operators {
       try adaptiveAveragePoolGradient(upstream: inputs[0], inputShape: inputShape)
     }
 
-    func step(_ site: StepSite) -> (any Step)? {
-      Set(outputSize) == [1] ? globalAverageGradientStep(site) : nil
+    func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      if Set(outputSize) == [1] { return globalAverageGradientStep(site) }
+      return try averagePoolGradientStep(
+        site, PoolingGeometry(input: inputShape, adaptiveOutput: outputSize), .samples)
     }
 
     func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {

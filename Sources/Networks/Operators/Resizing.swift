@@ -27,6 +27,12 @@ extension Operators {
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> { try pad(inputs[0], amounts, mode: mode) }
 
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      let maps = try AxisMaps(padding: amounts, mode: mode, input: site.inputs[0].shape)
+      let (x, y) = (site.pointer(0), site.outputPointer)
+      return PointerStep { maps.apply(to: x, into: y) }
+    }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try u.apply(PadGradient(amounts: amounts, mode: mode, inputShape: inputs[0].shape))]
     }
@@ -44,6 +50,12 @@ extension Operators {
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> {
       try padGradient(upstream: inputs[0], inputShape: inputShape, amounts, mode: mode)
+    }
+
+    func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      let maps = try AxisMaps(padding: amounts, mode: mode, input: inputShape)
+      let (u, y) = (site.pointer(0), site.outputPointer)
+      return PointerStep { maps.applyTransposed(to: u, into: y) }
     }
 
     func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
@@ -76,6 +88,13 @@ extension Operators {
       try resize(inputs[0], outputSize: Array(inputs[0].shape.dimensions[..<2]) + outputSize, options)
     }
 
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      let maps = try AxisMaps(
+        resizing: site.inputs[0].shape, outputSize: site.output.shape.dimensions, options)
+      let (x, y) = (site.pointer(0), site.outputPointer)
+      return PointerStep { maps.apply(to: x, into: y) }
+    }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try u.apply(ResizeGradient(inputShape: inputs[0].shape, options: options))]
     }
@@ -92,6 +111,13 @@ extension Operators {
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> {
       try resizeGradient(upstream: inputs[0], inputShape: inputShape, options)
+    }
+
+    func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      let maps = try AxisMaps(
+        resizing: inputShape, outputSize: site.inputs[0].shape.dimensions, options)
+      let (u, y) = (site.pointer(0), site.outputPointer)
+      return PointerStep { maps.applyTransposed(to: u, into: y) }
     }
 
     func gradients(upstream g: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
@@ -123,6 +149,10 @@ extension Operators {
       _ inputs: [Tensor<Scalar>]
     ) throws(GeometryError) -> Tensor<Scalar> {
       isInverse ? try pixelUnshuffle(inputs[0], factor: factor) : try pixelShuffle(inputs[0], factor: factor)
+    }
+
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      try rearrangementStep(site, self)
     }
 
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {

@@ -45,6 +45,10 @@ extension Operators {
       inputs[0].permuted(order)
     }
 
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      try rearrangementStep(site, self)
+    }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try u.apply(Permute(order: order.indices.map { order.firstIndex(of: $0)! }))]
     }
@@ -73,12 +77,16 @@ extension Operators {
       return result
     }
 
+    public func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
+      try rearrangementStep(site, self)
+    }
+
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try u.summed(to: inputs[0].shape)]
     }
   }
 
-  /// Summed where ``Broadcast`` repeats: in order, in the scalar's own precision by rows of the innermost axis.
+  /// Summed where ``Broadcast`` repeats.
   public struct SumTo: Operator {
     public let shape: Shape
 
@@ -100,6 +108,8 @@ extension Operators {
       }
       return result.reshaped(shape)
     }
+
+    public func step(_ site: StepSite) -> (any Step)? { sumToStep(site) }
 
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try u.broadcast(to: inputs[0].shape)]
@@ -214,6 +224,8 @@ extension Operators {
     func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {
       [try u.slice(start..<start + inputs[0].shape[axis], axis: axis)]
     }
+
+    func step(_ site: StepSite) throws(GeometryError) -> (any Step)? { try rearrangementStep(site, self) }
   }
 
   /// One where a sample's class is, zeros elsewhere: `[N, ...]` class numbers to `[N, C, ...]`.
@@ -241,6 +253,8 @@ extension Operators {
       }
       return result
     }
+
+    func step(_ site: StepSite) -> (any Step)? { oneHotStep(site, classes: classes) }
 
     func gradients(upstream: Value, inputs: [Value], output: Value) -> [Value?] { [nil] }
   }

@@ -1,23 +1,38 @@
 import Convolution
 import Tensors
 
-/// 2x2 max pooling; nil for other windows and ranks.
-func maxPoolStep(_ site: StepSite, _ options: PoolingGeometry.Options) throws(GeometryError) -> (any Step)? {
-  guard options.isSquareOfTwo, site.output.shape.rank == 4 else { return nil }
-  let pooling = PlanePooling(try PoolingGeometry(input: site.inputs[0].shape, options), isSquares: true)
+func maxPoolStep(_ site: StepSite, _ options: PoolingGeometry.Options) throws(GeometryError) -> PointerStep {
+  let pooling = PlanePooling(
+    try PoolingGeometry(input: site.inputs[0].shape, options),
+    isSquares: options.isSquareOfTwo && site.output.shape.rank == 4)
   let (x, y) = (site.pointer(0), site.outputPointer)
   return PointerStep { pooling.maximum(x, into: y) }
 }
 
-/// The gradient of max pooling of planes; nil for other ranks.
 func maxPoolGradientStep(
   _ site: StepSite, _ options: PoolingGeometry.Options
-) throws(GeometryError) -> (any Step)? {
-  guard site.output.shape.rank == 4 else { return nil }
+) throws(GeometryError) -> PointerStep {
   let pooling = PlanePooling(
-    try PoolingGeometry(input: site.output.shape, options), isSquares: options.isSquareOfTwo)
+    try PoolingGeometry(input: site.output.shape, options),
+    isSquares: options.isSquareOfTwo && site.output.shape.rank == 4)
   let (u, x, y) = (site.pointer(0), site.pointer(1), site.outputPointer)
   return PointerStep { pooling.gradient(u, x, into: y) }
+}
+
+func averagePoolStep(
+  _ site: StepSite, _ geometry: PoolingGeometry, _ divisor: AverageDivisor
+) throws(GeometryError) -> PointerStep {
+  let pooling = try PlaneAveraging(geometry, divisor)
+  let (x, y) = (site.pointer(0), site.outputPointer)
+  return PointerStep { pooling.average(x, into: y) }
+}
+
+func averagePoolGradientStep(
+  _ site: StepSite, _ geometry: PoolingGeometry, _ divisor: AverageDivisor
+) throws(GeometryError) -> PointerStep {
+  let pooling = try PlaneAveraging(geometry, divisor)
+  let (u, y) = (site.pointer(0), site.outputPointer)
+  return PointerStep { pooling.gradient(u, into: y) }
 }
 
 /// The mean of every plane.

@@ -5,27 +5,36 @@ import Tensors
 package struct PlanePooling: Sendable {
   private let geometry: PoolingGeometry
   private let isSquares: Bool
+  private let loops: PoolingLoops<Float>
+  private let blocks: DepthwiseBlocks?
 
   /// - Parameters:
-  ///   - geometry: of two spatial axes.
-  ///   - isSquares: whether windows are 2x2 side by side, without padding.
+  ///   - geometry: the windows.
+  ///   - isSquares: whether windows are 2x2 side by side, without padding, on planes.
   package init(_ geometry: PoolingGeometry, isSquares: Bool) {
     (self.geometry, self.isSquares) = (geometry, isSquares)
+    loops = PoolingLoops(geometry)
+    blocks = isSquares ? nil : geometry.maximumBlocks
   }
 
   private var planes: Int { geometry.batch * geometry.channels }
 
   /// The greatest of every window.
-  /// - Precondition: windows are squares of 2.
   package func maximum(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
-    precondition(isSquares)
-    let (height, width) = (geometry.input[1], geometry.input[2])
-    let (rows, columns) = (geometry.output[1], geometry.output[2])
+    if let blocks { return blocks.run(x, into: y, Finish(nil, adding: nil, to: y), pool: .shared) }
+    let inputs = loops.inputPlane
+    let outputs = loops.outputPlane
+    let (width, columns) = (geometry.input[2], geometry.output[2])
     let kernels = Microkernels()
     ThreadPool.shared.parallelFor(planes) { plane in
-      for row in 0..<rows {
-        let a = x + (plane * height + 2 * row) * width
-        kernels.maximumOfSquares(a, a + width, y + (plane * rows + row) * columns, count: columns)
+      let (x, y) = (x + plane * inputs, y + plane * outputs)
+      if isSquares {
+        for row in 0..<geometry.output[1] {
+          let a = x + 2 * row * width
+          kernels.maximumOfSquares(a, a + width, y + row * columns, count: columns)
+        }
+      } else {
+        loops.forEachGreatest(x) { output, place in y[output] = x[place] }
       }
     }
   }
@@ -34,11 +43,19 @@ package struct PlanePooling: Sendable {
   package func gradient(
     _ u: UnsafePointer<Float>, _ x: UnsafePointer<Float>, into dx: UnsafeMutablePointer<Float>
   ) {
-    let inputs = geometry.input[1] * geometry.input[2]
-    let outputs = geometry.output[1] * geometry.output[2]
+    let inputs = loops.inputPlane
+    let outputs = loops.outputPlane
+    let isPlane = geometry.input[0] == 1 && geometry.output[0] == 1 && geometry.windows != nil
     ThreadPool.shared.parallelFor(planes) { plane in
       let (u, x, dx) = (u + plane * outputs, x + plane * inputs, dx + plane * inputs)
-      if isSquares { squares(u, x, dx) } else { windows(u, x, dx) }
+      if isSquares {
+        squares(u, x, dx)
+      } else if isPlane {
+        windows(u, x, dx)
+      } else {
+        dx.update(repeating: 0, count: inputs)
+        loops.forEachGreatest(x) { output, place in dx[place] += u[output] }
+      }
     }
   }
 

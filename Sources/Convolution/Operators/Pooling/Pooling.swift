@@ -120,6 +120,6 @@ public func averagePoolGradient<Scalar: FloatingScalar>(
   return PoolingLoops(geometry).averageGradient(upstream, divisor)
 }
 
-private func check(_ divisor: AverageDivisor) throws(GeometryError) {
+func check(_ divisor: AverageDivisor) throws(GeometryError) {
   if case .fixed(let value) = divisor, value < 1 { throw .outOfRange("divisor", value, "at least 1") }
 }

@@ -24,11 +24,17 @@ extension PoolingGeometry {
 
   /// The greatest sample of each window, by vectors; nil where there is no vector code for the windows.
   func maximum(_ x: Tensor<Float>) -> Tensor<Float>? {
-    convolution(fill: -.infinity).map { run(DepthwiseBlocks(maximum: $0), x) }
+    maximumBlocks.map { run($0, x) }
   }
+
+  var maximumBlocks: DepthwiseBlocks? { convolution(fill: -.infinity).map { DepthwiseBlocks(maximum: $0) } }
 
   /// The average of each window, by vectors; nil where there is no vector code for the windows, or their divisors differ.
   func average(_ x: Tensor<Float>, _ divisor: AverageDivisor) -> Tensor<Float>? {
+    averageBlocks(divisor).map { run($0, x) }
+  }
+
+  func averageBlocks(_ divisor: AverageDivisor) -> DepthwiseBlocks? {
     guard let windows, let geometry = convolution(fill: 0) else { return nil }
     let count: Int
     switch divisor {
@@ -42,7 +48,7 @@ extension PoolingGeometry {
       }
       count = windows[1].kernel * windows[2].kernel
     }
-    return run(DepthwiseBlocks(average: geometry, divisor: Float(count)), x)
+    return DepthwiseBlocks(average: geometry, divisor: Float(count))
   }
 
   private func run(_ blocks: DepthwiseBlocks, _ x: Tensor<Float>) -> Tensor<Float> {

@@ -33,7 +33,7 @@ struct PoolingLoops<Scalar: FloatingScalar> {
     }
   }
 
-  private var planes: Int { geometry.batch * geometry.channels }
+  var planes: Int { geometry.batch * geometry.channels }
   var inputPlane: Int { geometry.input.reduce(1, *) }
   var outputPlane: Int { geometry.output.reduce(1, *) }
 
@@ -58,6 +58,18 @@ struct PoolingLoops<Scalar: FloatingScalar> {
         let row = (i * geometry.input[1] + j) * geometry.input[2]
         for k in x.samples { body(row + k) }
       }
+    }
+  }
+
+  /// Calls `body` with each output's place in its plane, and that of the first greatest of its samples, NaN above all.
+  @inline(__always)
+  func forEachGreatest(_ x: UnsafePointer<Scalar>, _ body: (_ output: Int, _ place: Int) -> Void) {
+    forEachWindow { output, z, row, column in
+      var place = -1
+      forEachSample(z, row, column) { sample in
+        if place < 0 || !(x[sample] <= x[place]) && !x[place].isNaN { place = sample }
+      }
+      body(output, place)
     }
   }
 
@@ -123,7 +135,7 @@ struct PoolingLoops<Scalar: FloatingScalar> {
 
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  private func average(
+  func average(
     _ input: UnsafePointer<Scalar>, _ divisor: AverageDivisor, into y: UnsafeMutablePointer<Scalar>
   ) {
     forEachWindow { output, z, row, column in
@@ -141,7 +153,7 @@ struct PoolingLoops<Scalar: FloatingScalar> {
 
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  private func averageGradient(
+  func averageGradient(
     _ upstream: UnsafePointer<Scalar>, _ divisor: AverageDivisor, _ dx: UnsafeMutablePointer<Scalar>
   ) {
     forEachWindow { output, z, row, column in

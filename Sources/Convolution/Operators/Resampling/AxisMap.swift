@@ -42,7 +42,7 @@ struct AxisMap: Sendable {
 
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  private func gather<Scalar: FloatingScalar>(
+  func gather<Scalar: FloatingScalar>(
     _ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>, _ inner: Int, _ fill: Scalar
   ) {
     for (position, terms) in outputs.enumerated() {
@@ -70,7 +70,7 @@ struct AxisMap: Sendable {
 
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  private func scatter<Scalar: FloatingScalar>(
+  func scatter<Scalar: FloatingScalar>(
     _ dy: UnsafePointer<Scalar>, into dx: UnsafeMutablePointer<Scalar>, _ inner: Int
   ) {
     dx.initialize(repeating: 0, count: inputCount * inner)

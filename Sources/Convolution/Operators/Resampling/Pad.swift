@@ -40,7 +40,7 @@ public func padGradient<Scalar: FloatingScalar>(
   return result
 }
 
-private func paddingMaps(
+func paddingMaps(
   _ input: Shape, _ amounts: [Padding.Amount], _ mode: PaddingMode
 ) throws(GeometryError) -> [(axis: Int, map: AxisMap)] {
   guard amounts.count <= input.rank else {

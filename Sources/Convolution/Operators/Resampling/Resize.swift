@@ -14,12 +14,10 @@ import Tensors
 public func resize<Scalar: FloatingScalar>(
   _ input: Tensor<Scalar>, outputSize: [Int], scales: [Double]? = nil, _ options: ResizeOptions
 ) throws(GeometryError) -> Tensor<Scalar> {
-  var fill: Scalar = 0
-  if case .cropAndResize(_, let extrapolation) = options.coordinates { fill = Scalar(extrapolation) }
   var result = input
   let first = input.shape.rank - outputSize.count
   for (i, map) in try options.maps(input.shape, outputSize, scales).enumerated() {
-    if let map { result = map.applied(to: result, axis: first + i, fill: fill) }
+    if let map { result = map.applied(to: result, axis: first + i, fill: Scalar(options.fill)) }
   }
   return result
 }
@@ -53,8 +51,14 @@ public func resizeGradient<Scalar: FloatingScalar>(
 }
 
 extension ResizeOptions {
+  /// What stands where a region of a crop leaves the input.
+  var fill: Double {
+    if case .cropAndResize(_, let extrapolation) = coordinates { return Double(extrapolation) }
+    return 0
+  }
+
   /// The map of each axis, nil where it changes nothing.
-  fileprivate func maps(
+  func maps(
     _ input: Shape, _ outputSize: [Int], _ scales: [Double]?
   ) throws(GeometryError) -> [AxisMap?] {
     guard outputSize.count <= input.rank, scales.map({ $0.count == outputSize.count }) ?? true else {
