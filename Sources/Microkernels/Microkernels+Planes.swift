@@ -163,6 +163,32 @@ extension Microkernels {
     }
   }
 
+  /// Whether ``depthwiseInPlace(_:)`` takes such planes.
+  public func depthwiseInPlaceTakes(rows: Int, columns: Int) -> Bool {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.depthwiseInPlaceTakes(rows: rows, columns: columns)
+      case .avx2: MicrokernelsAVX2.depthwiseInPlaceTakes(rows: rows, columns: columns)
+      case .baseline: MicrokernelsBaseline.depthwiseInPlaceTakes(rows: rows, columns: columns)
+    #else
+      default: MicrokernelsBaseline.depthwiseInPlaceTakes(rows: rows, columns: columns)
+    #endif
+    }
+  }
+
+  /// One channel's 3x3 correlation over a plane where it lies, as if one zero stood on each side; see `ConvolveDepthwise`.
+  public func depthwiseInPlace(_ plane: UnsafePointer<ConvolveDepthwise>) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.depthwiseInPlace(plane)
+      case .avx2: MicrokernelsAVX2.depthwiseInPlace(plane)
+      case .baseline: MicrokernelsBaseline.depthwiseInPlace(plane)
+    #else
+      default: MicrokernelsBaseline.depthwiseInPlace(plane)
+    #endif
+    }
+  }
+
   /// Adds the gradient of one row of a channel's kernel, of 3 or 5 weights; see `MicrokernelsBaseline.depthwiseWeights`.
   public func depthwiseWeights(
     _ plane: UnsafePointer<ConvolveDepthwise>, stride: Int, _ sums: UnsafeMutablePointer<Float>

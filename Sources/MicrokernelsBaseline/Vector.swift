@@ -188,6 +188,18 @@ func next(_ a: Vector, _ b: Vector) -> Vector {
   #endif
 }
 
+/// One lane back: the last of a, and then b without its last.
+@inline(__always)
+func previous(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_previous_f32x16(a, b)
+  #elseif AVX2
+    return convolve_previous_f32x8(a, b)
+  #else
+    return convolve_previous_f32x4(a, b)
+  #endif
+}
+
 /// The sum of all lanes, pair by pair. (`sum()` becomes a weak symbol.)
 @inline(__always)
 func sumOfLanes(_ v: Vector) -> Float {

@@ -81,6 +81,8 @@ typedef struct {
   intptr_t outputStride;
   intptr_t rows;
   intptr_t columns;
+  /// For a plane that is read where it lies, zeros for a vector and a number before and after it.
+  const float *_Nullable zeros;
 } ConvolveDepthwise;
 
 /// Samples that are copied together into a row of a panel: from `source` in a plane, or a constant where that is
@@ -161,8 +163,8 @@ CONVOLVE_VECTOR_OPERATIONS(8)
 CONVOLVE_VECTOR_OPERATIONS(16)
 #endif
 
-// Rearrangements of two vectors: every second lane, lanes in turn, and one lane further.
-#define CONVOLVE_REARRANGEMENTS(n, EVEN, ODD, LOW, HIGH, NEXT)                                             \
+// Rearrangements of two vectors: every second lane, lanes in turn, and one lane further or back.
+#define CONVOLVE_REARRANGEMENTS(n, EVEN, ODD, LOW, HIGH, NEXT, PREVIOUS)                                          \
   static inline convolve_f32x##n convolve_even_f32x##n(convolve_f32x##n a, convolve_f32x##n b) {           \
     return __builtin_shufflevector(a, b, EVEN);                                                           \
   }                                                                                                       \
@@ -177,6 +179,9 @@ CONVOLVE_VECTOR_OPERATIONS(16)
   }                                                                                                       \
   static inline convolve_f32x##n convolve_next_f32x##n(convolve_f32x##n a, convolve_f32x##n b) {           \
     return __builtin_shufflevector(a, b, NEXT);                                                           \
+  }                                                                                                       \
+  static inline convolve_f32x##n convolve_previous_f32x##n(convolve_f32x##n a, convolve_f32x##n b) {       \
+    return __builtin_shufflevector(a, b, PREVIOUS);                                                       \
   }
 
 #define CONVOLVE_LIST(...) __VA_ARGS__
@@ -185,14 +190,14 @@ CONVOLVE_REARRANGEMENTS(4,
                         CONVOLVE_LIST(1, 3, 5, 7),
                         CONVOLVE_LIST(0, 4, 1, 5),
                         CONVOLVE_LIST(2, 6, 3, 7),
-                        CONVOLVE_LIST(1, 2, 3, 4))
+                        CONVOLVE_LIST(1, 2, 3, 4), CONVOLVE_LIST(3, 4, 5, 6))
 #if defined(__AVX2__)
 CONVOLVE_REARRANGEMENTS(8,
                         CONVOLVE_LIST(0, 2, 4, 6, 8, 10, 12, 14),
                         CONVOLVE_LIST(1, 3, 5, 7, 9, 11, 13, 15),
                         CONVOLVE_LIST(0, 8, 1, 9, 2, 10, 3, 11),
                         CONVOLVE_LIST(4, 12, 5, 13, 6, 14, 7, 15),
-                        CONVOLVE_LIST(1, 2, 3, 4, 5, 6, 7, 8))
+                        CONVOLVE_LIST(1, 2, 3, 4, 5, 6, 7, 8), CONVOLVE_LIST(7, 8, 9, 10, 11, 12, 13, 14))
 #endif
 #if defined(__AVX512F__)
 CONVOLVE_REARRANGEMENTS(16,
@@ -200,7 +205,27 @@ CONVOLVE_REARRANGEMENTS(16,
                         CONVOLVE_LIST(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31),
                         CONVOLVE_LIST(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
                         CONVOLVE_LIST(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),
-                        CONVOLVE_LIST(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))
+                        CONVOLVE_LIST(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16),
+                        CONVOLVE_LIST(15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30))
+#endif
+
+// Some lanes of a vector, the others zeros: what lies at their places is neither read nor written.
+#if defined(__AVX2__)
+static inline convolve_f32x8 convolve_load_lanes_f32x8(const float *_Nonnull p, convolve_i32x8 lanes) {
+  return __builtin_ia32_maskloadps256((const convolve_f32x8 *)p, lanes);
+}
+static inline void convolve_store_lanes_f32x8(float *_Nonnull p, convolve_i32x8 lanes, convolve_f32x8 x) {
+  __builtin_ia32_maskstoreps256((convolve_f32x8 *)p, lanes, x);
+}
+#endif
+
+#if defined(__AVX512F__)
+static inline convolve_f32x16 convolve_load_lanes_f32x16(const float *_Nonnull p, uint16_t lanes) {
+  return __builtin_ia32_loadups512_mask(p, (convolve_f32x16){0}, lanes);
+}
+static inline void convolve_store_lanes_f32x16(float *_Nonnull p, uint16_t lanes, convolve_f32x16 x) {
+  __builtin_ia32_storeups512_mask(p, x, lanes);
+}
 #endif
 
 // Stores that go around the caches, for output that nobody reads soon. `p` is aligned to the vector.

@@ -212,7 +212,9 @@ extension Operators {
         kind, input: site.output.shape, weight: site.inputs.count > 1 ? site.inputs[1].shape : nil,
         bias: site.inputs.count > 2 ? site.inputs[2].shape : nil, epsilon: epsilon)
       let (x, y) = (site.pointer(0), site.outputPointer)
-      let (weight, bias) = (site.inputs.count > 1 ? site.pointer(1) : nil, site.inputs.count > 2 ? site.pointer(2) : nil)
+      let (weight, bias) = (
+        site.inputs.count > 1 ? site.pointer(1) : nil, site.inputs.count > 2 ? site.pointer(2) : nil
+      )
       return PointerStep { plan.run(x, weight: weight, bias: bias, into: y) }
     }
 
@@ -247,7 +249,8 @@ extension Operators {
 
     func step(_ site: StepSite) throws(GeometryError) -> (any Step)? {
       let plan = try NormalizationPlan(
-        kind, input: site.inputs[1].shape, weight: site.inputs.count > 2 ? site.inputs[2].shape : nil, bias: nil,
+        kind, input: site.inputs[1].shape, weight: site.inputs.count > 2 ? site.inputs[2].shape : nil,
+        bias: nil,
         epsilon: epsilon)
       let (u, x, y, part) = (site.pointer(0), site.pointer(1), site.outputPointer, part)
       let weight = site.inputs.count > 2 ? site.pointer(2) : nil

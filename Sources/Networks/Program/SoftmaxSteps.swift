@@ -17,7 +17,9 @@ func softmaxStep(_ site: StepSite, axis: Int) -> PointerStep {
   }
   return rowsStep(shape, axis) { start, step in
     let (greatest, sum) = exponentials(x + start, size, step)
-    for i in 0..<size { y[start + i * step] = Float(Double.exp(Double(x[start + i * step]) - greatest) / sum) }
+    for i in 0..<size {
+      y[start + i * step] = Float(Double.exp(Double(x[start + i * step]) - greatest) / sum)
+    }
   }
 }
 
@@ -45,7 +47,9 @@ private func rowsStep(
 }
 
 /// The greatest of a row, and the sum of the exponentials of what the others are less.
-private func exponentials(_ x: UnsafePointer<Float>, _ count: Int, _ step: Int) -> (greatest: Double, sum: Double) {
+private func exponentials(_ x: UnsafePointer<Float>, _ count: Int, _ step: Int) -> (
+  greatest: Double, sum: Double
+) {
   var greatest = -Double.infinity
   for i in 0..<count { greatest = max(greatest, Double(x[i * step])) }
   var sum = 0.0

@@ -53,7 +53,8 @@ package struct NormalizationPlan: Sendable {
 
   /// The sums of u * xhat, or of u, for each parameter.
   package func parameterGradient(
-    _ u: UnsafePointer<Float>, _ x: UnsafePointer<Float>, ofBias: Bool, into gradient: UnsafeMutablePointer<Float>
+    _ u: UnsafePointer<Float>, _ x: UnsafePointer<Float>, ofBias: Bool,
+    into gradient: UnsafeMutablePointer<Float>
   ) {
     // Twice as many floats hold the sums in float64.
     Scratch.withFloats(2 * core.parameters) { scratch in

@@ -31,7 +31,7 @@ extension DepthwiseBlocks {
                       weights: UnsafePointer(sums), kernelWidth: kernelWidth, bias: 0,
                       output: UnsafeMutablePointer(
                         mutating: dy + ((n * g.outChannels + k) * height + band.rows.lowerBound) * width),
-                      outputStride: width, rows: band.rows.count, columns: width)
+                      outputStride: width, rows: band.rows.count, columns: width, zeros: nil)
                     kernels.depthwiseWeights(&block, stride: stride, sums + r * kernelWidth)
                   }
                 }

@@ -110,11 +110,15 @@ struct DepthwiseBlocks: PlannedConvolution {
     return geometry.output[2] < lanes ? geometry.output[1] * geometry.output[2] + lanes : 0
   }
 
-  var workspaceBytes: Int { (together * bandCount + asideCount) * MemoryLayout<Float>.stride }
+  var workspaceBytes: Int {
+    (isInPlace ? kernels.tileShapes.lanes + 2 : together * bandCount + asideCount)
+      * MemoryLayout<Float>.stride
+  }
 
   func run(
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
   ) {
+    if isInPlace { return runInPlace(x, into: y, finish, pool) }
     let g = geometry
     let (height, width) = (g.output[1], g.output[2])
     let inputPlane = g.input[1] * g.input[2]
@@ -143,7 +147,7 @@ struct DepthwiseBlocks: PlannedConvolution {
                   input: UnsafePointer(scratch + (plane - first) * bandCount), inputStride: columns,
                   weights: UnsafePointer(scratch), kernelWidth: g.kernel[2], bias: 0,
                   output: (isNarrow ? aside : out) + band.rows.lowerBound * width, outputStride: width,
-                  rows: band.rows.count, columns: width)
+                  rows: band.rows.count, columns: width, zeros: nil)
                 compute(&block, plane % g.outChannels)
                 let (start, count) = (band.rows.lowerBound * width, band.rows.count * width)
                 if isNarrow { (out + start).update(from: aside + start, count: count) }
@@ -151,6 +155,42 @@ struct DepthwiseBlocks: PlannedConvolution {
               }
             }
             first = some.upperBound
+          }
+        }
+      }
+    }
+  }
+
+  /// Whether planes are read where they lie.
+  private var isInPlace: Bool {
+    guard case .correlation = operation, geometry.mode == .zeros, geometry.kernel == [1, 3, 3],
+      geometry.stride[1] == 1, geometry.padding[1...].allSatisfy({ $0 == Padding.Amount(1, 1) })
+    else { return false }
+    return kernels.depthwiseInPlaceTakes(rows: geometry.output[1], columns: geometry.output[2])
+  }
+
+  private func runInPlace(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, _ pool: ThreadPool
+  ) {
+    guard case .correlation(let weights, let bias) = operation else { return }
+    let g = geometry
+    let (height, width) = (g.output[1], g.output[2])
+    let zeroCount = kernels.tileShapes.lanes + 2
+    let planes = g.batch * g.outChannels
+    let pieces = min(planes, 8 * pool.threadCount)
+    pool.parallelFor(pieces) { piece in
+      Scratch.withFloats(zeroCount) { zeros in
+        zeros.update(repeating: 0, count: zeroCount)
+        weights.withUnsafeBufferPointer { weights in
+          for plane in planes * piece / pieces..<planes * (piece + 1) / pieces {
+            let (n, k) = plane.quotientAndRemainder(dividingBy: g.outChannels)
+            let out = y + plane * height * width
+            var block = ConvolveDepthwise(
+              input: x + (n * g.inChannels + k * g.inChannels / g.outChannels) * height * width,
+              inputStride: width, weights: weights.baseAddress! + k * 9, kernelWidth: 3, bias: bias[k],
+              output: out, outputStride: width, rows: height, columns: width, zeros: UnsafePointer(zeros))
+            kernels.depthwiseInPlace(&block)
+            finish(out, count: height * width)
           }
         }
       }
