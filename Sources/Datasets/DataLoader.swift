@@ -56,13 +56,16 @@ public final class DataLoader: Sendable {
   public func batch(_ indices: some RandomAccessCollection<Int>, epoch: Int = 0) throws -> Batch {
     let shape = dataset.imageShape
     let indices = Array(indices)
-    let failure = Mutex<(any Error)?>(nil)
+    let failure = Mutex<(image: Int, error: any Error)?>(nil)
     let images = Tensor<Float>(unsafeUninitializedShape: Shape([indices.count] + shape.dimensions)) { out in
       out.initialize(repeating: 0)
-      for (n, i) in indices.enumerated() {
+      nonisolated(unsafe) let out = out
+      // On threads of their own: the pool's are training meanwhile.
+      DispatchQueue.concurrentPerform(iterations: indices.count) { n in
+        let i = indices[n]
         let image = UnsafeMutableBufferPointer(rebasing: out[n * shape.count..<(n + 1) * shape.count])
         do { try dataset.read(i, into: image) } catch {
-          failure.withLock { $0 = error }
+          failure.withLock { if n < $0?.image ?? .max { $0 = (n, error) } }
           return
         }
         if !augmentation.isNone {
@@ -74,7 +77,7 @@ public final class DataLoader: Sendable {
         normalize(image, channels: shape[0], mean: mean, deviation: deviation)
       }
     }
-    if let error = failure.withLock({ $0 }) { throw error }
+    if let failure = failure.withLock({ $0 }) { throw failure.error }
     return Batch(images: images, labels: indices.map { dataset.label($0) })
   }
 

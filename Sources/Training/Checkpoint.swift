@@ -20,6 +20,14 @@ struct Checkpoint {
   var options = ""
 
   func write(to path: String, parameterNames: [String]) throws(FileError) {
+    let part = parts(parameterNames: parameterNames)
+    try Safetensors(part.tensors, metadata: part.numbers).write(to: path, replacing: true)
+  }
+
+  /// What is kept, under names that may have something before them.
+  func parts(
+    _ prefix: String = "", parameterNames: [String]
+  ) -> (tensors: [(name: String, tensor: Tensor<Float>)], numbers: [String: String]) {
     var tensors = state.names.map { ("model.\($0)", state[$0]!) }
     if let average { tensors += average.names.map { ("average.\($0)", average[$0]!) } }
     for (slot, values) in memory.slots.enumerated() {
@@ -32,18 +40,23 @@ struct Checkpoint {
       ("steps", "\(steps)"), ("runs", "\(runs)"), ("bestScore", "\(bestScore)"),
       ("bestEpoch", "\(bestEpoch)"), ("optimizerSteps", "\(memory.steps)"), ("options", options),
     ]
-    try Safetensors(
-      tensors.map { (name: $0.0, tensor: $0.1) }, metadata: Dictionary(uniqueKeysWithValues: numbers)
-    ).write(to: path, replacing: true)
+    return (
+      tensors.map { (name: prefix + $0.0, tensor: $0.1) },
+      Dictionary(uniqueKeysWithValues: numbers.map { (prefix + $0.0, $0.1) })
+    )
   }
 
   init() {}
 
   init(path: String, parameterNames: [String]) throws {
-    let file = try Safetensors(path: path)
+    try self.init(Safetensors(path: path), path: path, parameterNames: parameterNames)
+  }
+
+  /// - Throws: where the file, read from `path`, lacks something.
+  init(_ file: Safetensors, _ prefix: String = "", path: String, parameterNames: [String]) throws {
     let tensors = StateDict(file.tensors.map { ($0.name, $0.tensor) })
     func number<Number: LosslessStringConvertible>(_ name: String) throws -> Number {
-      guard let value = file.metadata[name].flatMap({ Number($0) }) else {
+      guard let value = file.metadata[prefix + name].flatMap({ Number($0) }) else {
         throw FileError(path, "is no checkpoint of a training: it has no \(name)")
       }
       return value
@@ -57,8 +70,9 @@ struct Checkpoint {
     bestScore = try number("bestScore")
     bestEpoch = try number("bestEpoch")
     options = try number("options")
-    func part(_ prefix: String) -> StateDict {
-      StateDict(
+    func part(_ kind: String) -> StateDict {
+      let prefix = prefix + kind
+      return StateDict(
         tensors.names.filter { $0.hasPrefix(prefix) }.map {
           (String($0.dropFirst(prefix.count)), tensors[$0]!)
         })

@@ -8,7 +8,8 @@ import TensorFiles
 import Tensors
 
 /// Trains a `DCGAN`: the discriminator to tell images from generated ones, the generator to be taken for images; and keeps
-/// `generator.safetensors`, `discriminator.safetensors`, `metrics.jsonl` and a sheet of samples for each epoch in a folder.
+/// `generator.safetensors`, `discriminator.safetensors`, `checkpoint.safetensors`, `metrics.jsonl` and a sheet of samples for
+/// each epoch in a folder.
 public final class GANTrainer {
   /// What an epoch came to: mean losses.
   public struct Epoch: Sendable, Codable {
@@ -29,7 +30,11 @@ public final class GANTrainer {
   private var generatorRule: Adam
   private let noise: Tensor<Float>
   private let seed: UInt64
+  private let options: String
   public private(set) var epochs: [Epoch] = []
+  /// Where the training of each part stands; the discriminator's counts the epochs and batches.
+  private var discriminatorPoint = Checkpoint()
+  private var generatorPoint = Checkpoint()
 
   /// Samples on a sheet: a square of them.
   private static let sheetSide = 8
@@ -41,9 +46,10 @@ public final class GANTrainer {
   ///   - learningRate: Adam's, with betas of 0.5 and 0.999, as in the paper.
   ///   - seed: of the weights' start, the order and the noise.
   ///   - folder: where the run is kept; made if it is not there.
+  ///   - resumes: whether the run in the folder goes on, to the same bits as an unbroken one.
   public init(
     _ network: DCGAN, images: any Dataset, batchSize: Int = 64, learningRate: Double = 2e-4, seed: UInt64 = 0,
-    folder: String
+    folder: String, resumes: Bool = false
   ) throws {
     guard images.imageShape == network.imageShape, images.count >= batchSize else {
       throw TrainingError.invalid(
@@ -84,24 +90,47 @@ public final class GANTrainer {
     noise = .randomNormal(shape: z.shape, using: &generator)
     discriminatorRule = Adam(learningRate: learningRate, betas: (0.5, 0.999))
     generatorRule = Adam(learningRate: learningRate, betas: (0.5, 0.999))
+    options = "batch \(batchSize), learning rate \(learningRate), seed \(seed)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    if resumes { try resume() }
   }
 
-  /// Trains for some epochs.
+  private func resume() throws {
+    let path = "\(folder)/checkpoint.safetensors"
+    let file = try Safetensors(path: path)
+    discriminatorPoint = try Checkpoint(
+      file, "discriminator.", path: path, parameterNames: discriminating.parameterNames)
+    generatorPoint = try Checkpoint(file, "generator.", path: path, parameterNames: generating.parameterNames)
+    guard discriminatorPoint.options == options else {
+      throw TrainingError.mismatch(
+        "\(path) was trained with \(discriminatorPoint.options); resume with the same")
+    }
+    try discriminating.program.load(discriminatorPoint.state)
+    try generating.program.load(generatorPoint.state)
+    (discriminatorRule.memory, generatorRule.memory) = (discriminatorPoint.memory, generatorPoint.memory)
+    epochs = try readLines(Epoch.self, from: "\(folder)/metrics.jsonl").filter {
+      $0.epoch <= discriminatorPoint.epoch
+    }
+  }
+
+  /// Trains up to some epoch.
   /// - Parameters:
-  ///   - count: epochs.
+  ///   - count: epochs, with those that are done.
   ///   - progress: told after every batch: its number, batches of an epoch, both losses so far.
   ///   - report: told after every epoch.
   ///   - isCancelled: asked after every batch.
-  /// - Returns: whether it came to its end.
+  /// - Returns: whether it came to its end; otherwise it is kept where it stands.
   public func run(
     epochs count: Int, progress: (Int, Int, Double, Double) -> Void = { _, _, _, _ in },
     epoch report: (Epoch) -> Void = { _ in }, isCancelled: () -> Bool = { false }
   ) throws -> Bool {
-    for number in 1...max(1, count) {
+    while discriminatorPoint.epoch < count {
+      let number = discriminatorPoint.epoch + 1
       let start = ContinuousClock.now
-      var (discriminatorLoss, generatorLoss, isStopped) = (0.0, 0.0, false)
-      try data.forEachBatch(epoch: number) { batch, k in
+      var (discriminatorLoss, generatorLoss) = (discriminatorPoint.lossSum, generatorPoint.lossSum)
+      var isStopped = false
+      let first = discriminatorPoint.batch
+      try data.forEachBatch(epoch: number, from: first) { batch, k in
         var generator = SeededGenerator(seed: seed &+ UInt64(number) << 32 &+ UInt64(k))
         func fillNoise(_ program: TrainingProgram) throws {
           let values = Tensor<Float>.randomNormal(
@@ -128,23 +157,44 @@ public final class GANTrainer {
         discriminatorLoss += Double(first)
         generatorLoss += Double(second)
         progress(k + 1, data.batchCount, discriminatorLoss / Double(k + 1), generatorLoss / Double(k + 1))
+        (discriminatorPoint.batch, discriminatorPoint.lossSum) = (k + 1, discriminatorLoss)
+        generatorPoint.lossSum = generatorLoss
         isStopped = isCancelled()
         return !isStopped
       }
-      if isStopped { return false }
+      if isStopped {
+        try save()
+        return false
+      }
       let seconds = (ContinuousClock.now - start) / .seconds(1)
       let batches = Double(data.batchCount)
       let epoch = Epoch(
         epoch: number, discriminatorLoss: discriminatorLoss / batches, generatorLoss: generatorLoss / batches,
-        seconds: seconds, imagesPerSecond: batches * Double(data.batchSize) / seconds)
+        seconds: seconds, imagesPerSecond: (batches - Double(first)) * Double(data.batchSize) / seconds)
       epochs.append(epoch)
+      (discriminatorPoint.epoch, discriminatorPoint.batch, discriminatorPoint.lossSum) = (number, 0, 0)
+      generatorPoint.lossSum = 0
       try keep()
       report(epoch)
     }
     return true
   }
 
+  private func save() throws {
+    (discriminatorPoint.state, generatorPoint.state) = (
+      discriminating.program.state, generating.program.state
+    )
+    (discriminatorPoint.memory, generatorPoint.memory) = (discriminatorRule.memory, generatorRule.memory)
+    discriminatorPoint.options = options
+    let first = discriminatorPoint.parts("discriminator.", parameterNames: discriminating.parameterNames)
+    let second = generatorPoint.parts("generator.", parameterNames: generating.parameterNames)
+    try Safetensors(
+      first.tensors + second.tensors, metadata: first.numbers.merging(second.numbers) { $1 }
+    ).write(to: "\(folder)/checkpoint.safetensors", replacing: true)
+  }
+
   private func keep() throws {
+    try save()
     let state = generating.program.state
     for part in ["generator", "discriminator"] {
       let tensors = state.names.filter { $0.hasPrefix(part + ".") }.map {

@@ -153,10 +153,9 @@ public final class Trainer {
     try program.program.load(checkpoint.state)
     program.runs = checkpoint.runs
     optimizer.memory = checkpoint.memory
-    let lines = String(decoding: (try? readFile("\(folder)/metrics.jsonl")) ?? [], as: UTF8.self)
-    history = lines.split(separator: "\n").compactMap {
-      try? JSONDecoder().decode(Epoch.self, from: Data($0.utf8))
-    }.filter { $0.epoch <= checkpoint.epoch }
+    history = try readLines(Epoch.self, from: "\(folder)/metrics.jsonl").filter {
+      $0.epoch <= checkpoint.epoch
+    }
   }
 
   /// The epochs that are done.

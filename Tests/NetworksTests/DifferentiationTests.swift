@@ -79,6 +79,10 @@ import Testing
       Case(description: "overlapping max pooling", shapes: [[1, 2, 6, 5]]) {
         try $0[0].apply(Operators.MaxPool(options: .init(kernel: [3], stride: [2], padding: .symmetric(1))))
       },
+      Case(description: "min pooling", shapes: [[1, 2, 5, 4]]) { try $0[0].minPool(.init(kernel: [2])) },
+      Case(description: "max unpooling", shapes: [[1, 2, 2, 2], [1, 2, 5, 4]]) {
+        try $0[0].maxUnpool(like: $0[1], .init(kernel: [2]))
+      },
       Case(description: "average pooling", shapes: [[1, 2, 5, 5]]) {
         try $0[0].apply(
           Operators.AveragePool(

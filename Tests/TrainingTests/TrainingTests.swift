@@ -151,4 +151,39 @@ import Testing
     #expect(later.map(\.labels) == all[4...].map(\.labels))
     #expect(try loader.batch(0..<8, epoch: 1).images != loader.batch(0..<8, epoch: 2).images)
   }
+
+  /// A DCGAN's training, broken off in its second epoch and taken up again, comes to the same bits as an unbroken one.
+  @Test func gansResumeToTheSameBits() throws {
+    let images = Self.bars(64, seed: 3)
+    let (whole, broken) = (folder(), folder())
+    func trainer(_ folder: String, resumes: Bool = false) throws -> GANTrainer {
+      try GANTrainer(
+        DCGAN(imageShape: images.imageShape, width: 4), images: images, batchSize: 16, folder: folder,
+        resumes: resumes)
+    }
+    #expect(try trainer(whole).run(epochs: 3))
+    var batches = 0
+    #expect(
+      try !trainer(broken).run(
+        epochs: 3,
+        isCancelled: {
+          batches += 1
+          return batches == 6
+        }))
+    let resumed = try trainer(broken, resumes: true)
+    #expect(try resumed.run(epochs: 3))
+    #expect(resumed.epochs.map(\.epoch) == [1, 2, 3])
+    for file in ["generator.safetensors", "discriminator.safetensors", "checkpoint.safetensors"] {
+      let (a, b) = (
+        try Data(contentsOf: .init(filePath: "\(whole)/\(file)")),
+        try Data(contentsOf: .init(filePath: "\(broken)/\(file)"))
+      )
+      #expect(a == b, "\(file)")
+    }
+    #expect(throws: TrainingError.self) {
+      try GANTrainer(
+        DCGAN(imageShape: images.imageShape, width: 4), images: images, batchSize: 32, folder: whole,
+        resumes: true)
+    }
+  }
 }

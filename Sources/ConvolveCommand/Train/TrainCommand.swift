@@ -217,11 +217,9 @@ struct TrainCommand: ParsableCommand {
       throw TrainingError.invalid(
         "a DCGAN of images of \(shape): they must be square, their side divisible by 4")
     }
-    if resume { throw TrainingError.invalid("a DCGAN's training cannot be resumed; train it anew") }
     let trainer = try GANTrainer(
       DCGAN(imageShape: shape, width: width), images: data.training, batchSize: batch, learningRate: lr,
-      seed: seed,
-      folder: out)
+      seed: seed, folder: out, resumes: resume)
     let bar = TrainingLine()
     Interruption.catchSignal()
     let isFinished = try trainer.run(
@@ -237,7 +235,10 @@ struct TrainCommand: ParsableCommand {
       }, isCancelled: { Interruption.isWanted })
     bar.clear()
     if json { Terminal.print(jsonText(trainer.epochs)) }
-    if !isFinished { throw ExitCode(130) }
+    if !isFinished {
+      Terminal.note("interrupted; go on with the same command and --resume")
+      throw ExitCode(130)
+    }
     if !json { Terminal.print("samples in \(out)/samples-\(epochs).png") }
   }
 

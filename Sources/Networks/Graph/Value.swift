@@ -71,6 +71,29 @@ public struct Value {
     try apply(Operators.LogSoftmax(axis: axis))
   }
 
+  /// The least sample of every window: PyTorch's -`max_pool`(-x).
+  public func minPool(_ options: PoolingGeometry.Options) throws(GraphError) -> Value {
+    try scaled(by: -1).apply(Operators.MaxPool(options: options)).scaled(by: -1)
+  }
+
+  /// The values where the greatest samples of another value's windows stand, zeros elsewhere: PyTorch's `max_unpool`, with the
+  /// indices of that value's max pooling.
+  /// - Parameters:
+  ///   - pooled: `[N, C, spatial...]`, whose greatest samples' places are taken.
+  ///   - options: as of its pooling; windows that do not overlap.
+  public func maxUnpool(
+    like pooled: Value, _ options: PoolingGeometry.Options
+  ) throws(GraphError) -> Value {
+    guard zip(options.stride ?? options.kernel, options.kernel).allSatisfy({ $0 >= $1 }) else {
+      throw GraphError("max unpooling of windows that overlap: a place could have several values")
+    }
+    let expected = try pooled.apply(Operators.MaxPool(options: options)).shape
+    guard shape == expected else {
+      throw GraphError("max unpooling of values of shape \(shape): the windows' are \(expected)")
+    }
+    return try apply(Operators.MaxPoolGradient(options: options), pooled)
+  }
+
   /// The values side by side along an axis.
   public static func concatenated(_ values: [Value], axis: Int = 1) throws(GraphError) -> Value {
     guard let first = values.first else { throw GraphError("nothing to concatenate") }
