@@ -30,67 +30,82 @@ func tiledProduct(
     return
   }
   let product = TileProduct()
-  let kernels = product.kernels
-  let (wide, depth) = (product.tileColumns, left.columns)
-  let panels = a.withUnsafeBufferPointer { a in
-    WeightPanels(
-      rows: left.rows, depth: depth,
-      widths: [Int](
-        repeating: product.panelRows, count: left.rows.dividedRoundingUp(by: product.panelRows))
-    ) { first, count, wide, out in
-      guard let a = a.baseAddress else { return }
-      if left.columnStep == 1 {
-        kernels.transpose(
-          a + first * left.rowStep, sourceStride: left.rowStep, out, outStride: wide, rows: count,
-          columns: depth)
-      } else {
-        for d in 0..<depth { (out + d * wide).update(from: a + (first + d * left.columnStep), count: count) }
+  let (kernels, depth) = (product.kernels, left.columns)
+  if depth == 0 { return y.update(repeating: 0, count: left.rows * right.columns) }
+  let panels = left.rows.dividedRoundingUp(by: product.panelRows)
+  Scratch.withFloats(panels * product.panelRows * depth) { packed in
+    a.withUnsafeBufferPointer { a in
+      b.withUnsafeBufferPointer { b in
+        guard let a = a.baseAddress, let b = b.baseAddress else { return }
+        ThreadPool.shared.parallelFor(panels) { panel in
+          pack(kernels, a, left, panel * product.panelRows, product.panelRows, packed)
+        }
+        multiply(product, packed, panels: panels, left, b, right, into: y)
       }
     }
   }
-  let isEmpty = depth == 0
-  if isEmpty { y.update(repeating: 0, count: left.rows * right.columns) }
-  b.withUnsafeBufferPointer { b in
-    guard let b = b.baseAddress, !isEmpty else { return }
-    let blocks = right.columns.dividedRoundingUp(by: wide)
-    // Too few blocks of columns to keep the threads evenly busy are split by rows.
-    let tall = panels.widths.count
-    let threads = ThreadPool.shared.threadCount
-    let chunks = blocks % threads == 0 || blocks >= 8 * threads ? 1 : min(tall, threads)
-    ThreadPool.shared.parallelFor(blocks * chunks) { piece in
-      let (block, chunk) = (piece / chunks, piece % chunks)
-      let columns = block * wide..<min(right.columns, (block + 1) * wide)
-      let first = tall * chunk / chunks * product.panelRows
-      let rows = first..<min(left.rows, tall * (chunk + 1) / chunks * product.panelRows)
-      let lanes = product.shapes.lanes
-      Scratch.withFloats(TileProduct.depthBlock * wide + product.scratchCount + lanes) { scratch in
-        // What every first sum starts from.
-        let zeros = scratch + (TileProduct.depthBlock * wide + product.scratchCount)
-        zeros.update(repeating: 0, count: lanes)
-        var d = 0
-        while d < depth {
-          let count = min(TileProduct.depthBlock, depth - d)
-          let from = b + (d * right.rowStep + columns.lowerBound * right.columnStep)
-          if right.columnStep == 1 {
-            for k in 0..<count {
-              (scratch + k * wide).update(from: from + k * right.rowStep, count: columns.count)
-            }
-          } else {
-            kernels.transpose(
-              from, sourceStride: right.columnStep, scratch, outStride: wide, rows: columns.count,
-              columns: count)
+}
+
+/// One panel of rows, as the tiles read it, filled up with zeros.
+private func pack(
+  _ kernels: Microkernels, _ a: UnsafePointer<Float>, _ left: Matrix, _ first: Int, _ tall: Int,
+  _ packed: UnsafeMutablePointer<Float>
+) {
+  let out = packed + first * left.columns
+  let count = min(tall, left.rows - first)
+  if count < tall { out.update(repeating: 0, count: tall * left.columns) }
+  if left.columnStep == 1 {
+    kernels.transpose(
+      a + first * left.rowStep, sourceStride: left.rowStep, out, outStride: tall, rows: count,
+      columns: left.columns)
+  } else {
+    for d in 0..<left.columns {
+      (out + d * tall).update(from: a + (first + d * left.columnStep), count: count)
+    }
+  }
+}
+
+/// The packed rows times the columns, block by block.
+private func multiply(
+  _ product: TileProduct, _ packed: UnsafePointer<Float>, panels tall: Int, _ left: Matrix,
+  _ b: UnsafePointer<Float>, _ right: Matrix, into y: UnsafeMutablePointer<Float>
+) {
+  let kernels = product.kernels
+  let (wide, depth, lanes) = (product.tileColumns, left.columns, product.shapes.lanes)
+  let blocks = right.columns.dividedRoundingUp(by: wide)
+  // Too few blocks of columns to keep the threads evenly busy are split by rows.
+  let threads = ThreadPool.shared.threadCount
+  let chunks = blocks % threads == 0 || blocks >= 8 * threads ? 1 : min(tall, threads)
+  ThreadPool.shared.parallelFor(blocks * chunks) { piece in
+    let (block, chunk) = (piece / chunks, piece % chunks)
+    let columns = block * wide..<min(right.columns, (block + 1) * wide)
+    let first = tall * chunk / chunks * product.panelRows
+    let rows = first..<min(left.rows, tall * (chunk + 1) / chunks * product.panelRows)
+    Scratch.withFloats(TileProduct.depthBlock * wide + product.scratchCount + lanes) { scratch in
+      // What every first sum starts from.
+      let zeros = scratch + (TileProduct.depthBlock * wide + product.scratchCount)
+      zeros.update(repeating: 0, count: lanes)
+      var d = 0
+      while d < depth {
+        let count = min(TileProduct.depthBlock, depth - d)
+        let from = b + (d * right.rowStep + columns.lowerBound * right.columnStep)
+        if right.columnStep == 1 {
+          for k in 0..<count {
+            (scratch + k * wide).update(from: from + k * right.rowStep, count: columns.count)
           }
-          var ends = TileProduct.Ends()
-          if d == 0 { ends.bias = UnsafePointer(zeros) }
-          panels.withPanels { panels in
-            product.run(
-              panels + (first * depth + d * product.panelRows), panelStep: depth * product.panelRows,
-              rows: rows.count, scratch, bStride: wide, depth: count,
-              to: y + (first * right.columns + columns.lowerBound), cStride: right.columns,
-              columns: columns.count, ends, scratch: scratch + TileProduct.depthBlock * wide)
-          }
-          d += count
+        } else {
+          kernels.transpose(
+            from, sourceStride: right.columnStep, scratch, outStride: wide, rows: columns.count,
+            columns: count)
         }
+        var ends = TileProduct.Ends()
+        if d == 0 { ends.bias = UnsafePointer(zeros) }
+        product.run(
+          packed + (first * depth + d * product.panelRows), panelStep: depth * product.panelRows,
+          rows: rows.count, scratch, bStride: wide, depth: count,
+          to: y + (first * right.columns + columns.lowerBound), cStride: right.columns,
+          columns: columns.count, ends, scratch: scratch + TileProduct.depthBlock * wide)
+        d += count
       }
     }
   }
@@ -130,27 +145,26 @@ private func batchProduct(
   let panels = batch.dividedRoundingUp(by: shapes.lanes).dividedRoundingUp(by: shapes.vectors)
   let wide = batch.dividedRoundingUp(by: panels).dividedRoundingUp(by: shapes.lanes) * shapes.lanes
   let tall = shapes.directRows[wide / shapes.lanes - 1]
-  let passDepth = min(depth, 512)
+  let passDepth = min(depth, max(64, CacheSizes.current.level1 / 96))
   // Samples last.
-  let samples = a.withUnsafeBufferPointer { a in
-    Tensor<Float>(unsafeUninitializedShape: [panels, depth, wide]) { out in
-      let (a, out) = (a.baseAddress!, out.baseAddress!)
+  Scratch.withFloats(panels * depth * wide) { samples in
+    a.withUnsafeBufferPointer { a in
+      let a = a.baseAddress!
       ThreadPool.shared.parallelFor(panels) { panel in
         let first = panel * wide
         let count = max(0, min(wide, batch - first))
-        let start = out + panel * depth * wide
-        if count < wide { start.initialize(repeating: 0, count: depth * wide) }
+        let start = samples + panel * depth * wide
+        if count < wide { start.update(repeating: 0, count: depth * wide) }
         kernels.transpose(
           a + first * left.rowStep, sourceStride: left.rowStep, start, outStride: wide, rows: count,
           columns: depth)
       }
     }
-  }
-  let depthOffsets = (0..<passDepth).map { Int32($0) }
-  b.withUnsafeBufferPointer { b in
-    samples.withUnsafeBufferPointer { samples in
-      do {
-        let (b, samples) = (b.baseAddress!, samples.baseAddress!)
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: passDepth) { depthOffsets in
+      for d in 0..<passDepth { depthOffsets[d] = Int32(d) }
+      nonisolated(unsafe) let depthOffsets = UnsafePointer(depthOffsets.baseAddress!)
+      b.withUnsafeBufferPointer { b in
+        let b = b.baseAddress!
         let some = 4 * tall
         ThreadPool.shared.parallelFor(outputs.dividedRoundingUp(by: some)) { piece in
           let rows = piece * some..<min(outputs, (piece + 1) * some)
@@ -164,15 +178,12 @@ private func batchProduct(
                       offsets[i] = Int32((min(row + i, outputs - 1) - row) * right.columnStep)
                     }
                     let c = sums + (row - rows.lowerBound) * wide
-                    depthOffsets.withUnsafeBufferPointer { depthOffsets in
-                      var tile = ConvolveDirectTile(
-                        input: b + (row * right.columnStep + d), outputOffsets: offsets.baseAddress!,
-                        depthOffsets: depthOffsets.baseAddress!, depth: min(passDepth, depth - d),
-                        weights: samples + (panel * depth + d) * wide, weightStride: wide, c: c,
-                        cStride: wide,
-                        start: UnsafePointer(c), startRowStep: wide)
-                      kernels.directTile(&tile, rows: tall, vectors: wide / shapes.lanes)
-                    }
+                    var tile = ConvolveDirectTile(
+                      input: b + (row * right.columnStep + d), outputOffsets: offsets.baseAddress!,
+                      depthOffsets: depthOffsets, depth: min(passDepth, depth - d),
+                      weights: samples + (panel * depth + d) * wide, weightStride: wide, c: c, cStride: wide,
+                      start: UnsafePointer(c), startRowStep: wide)
+                    kernels.directTile(&tile, rows: tall, vectors: wide / shapes.lanes)
                   }
                 }
               }

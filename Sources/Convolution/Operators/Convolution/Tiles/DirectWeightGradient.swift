@@ -11,6 +11,8 @@ struct DirectWeightGradient: Sendable {
   private let kernels = Microkernels()
   private let shapes: TileShapes
   private let boxes: PaddedBoxes
+  /// The number of each box's first output.
+  private let firstOutputs: [Int]
   /// Vectors of each panel of output channels.
   private let panelVectors: [Int]
 
@@ -27,6 +29,7 @@ struct DirectWeightGradient: Sendable {
     boxes = PaddedBoxes(
       (0..<3).map { AxisTaps(geometry, axis: $0) }, largest: Self.boxOutputs,
       fill: Float(geometry.mode.fillValue))
+    firstOutputs = boxes.boxes.map(\.count).sumsBefore
     panelVectors = shapes.panelVectors(channels: geometry.outChannels / geometry.groups)
   }
 
@@ -44,7 +47,6 @@ struct DirectWeightGradient: Sendable {
     let (inputs, channels) = (g.inChannels / g.groups, g.outChannels / g.groups)
     let inputPlane = g.input.reduce(1, *)
     let rows = inputs * boxes.tapOffsets.count
-    let upstream = channelsLast(dy)
     // Each piece has some panels and some places of weights, and goes through all samples.
     let threads = ThreadPool.shared.threadCount
     let (panels, firstVectors) = (panelVectors.count, panelVectors.sumsBefore)
@@ -52,10 +54,11 @@ struct DirectWeightGradient: Sendable {
     if g.groups * panels * chunks < 4 * threads {
       chunks = min(rows.dividedRoundingUp(by: 24), (4 * threads).dividedRoundingUp(by: g.groups * panels))
     }
-    x.withUnsafeBufferPointer { x in
-      upstream.withUnsafeBufferPointer { upstream in
+    Scratch.withFloats(g.batch * g.output.reduce(1, *) * g.groups * filled) { upstream in
+      channelsLast(dy, to: upstream)
+      x.withUnsafeBufferPointer { x in
         dw.withUnsafeMutableBufferPointer { dw in
-          let (x, upstream, dw) = (x.baseAddress!, upstream.baseAddress!, dw.baseAddress!)
+          let (x, dw) = (x.baseAddress!, dw.baseAddress!)
           ThreadPool.shared.parallelFor(g.groups * panels * chunks) { piece in
             let (panel, chunk) = (piece % panels, piece / panels % chunks)
             let group = piece / panels / chunks
@@ -73,33 +76,30 @@ struct DirectWeightGradient: Sendable {
 
   /// The upstream gradient with channels last, output by output in the order of the boxes:
   /// `[N, outputs, groups, channels of a group, filled up]`.
-  private func channelsLast(_ dy: Tensor<Float>) -> Tensor<Float> {
+  private func channelsLast(_ dy: Tensor<Float>, to out: UnsafeMutablePointer<Float>) {
     let g = geometry
     let channels = g.outChannels / g.groups
     let outputs = g.output.reduce(1, *)
     let filled = filled
-    let starts = boxes.boxes.map(\.count).sumsBefore
-    return dy.withUnsafeBufferPointer { dy in
-      Tensor(unsafeUninitializedShape: [g.batch, outputs, g.groups, filled]) { out in
-        let (dy, out) = (dy.baseAddress!, out.baseAddress!)
-        ThreadPool.shared.parallelFor(g.batch * boxes.boxes.count) { piece in
-          let (n, number) = piece.quotientAndRemainder(dividingBy: boxes.boxes.count)
-          let box = boxes.boxes[number]
-          let target = out + (n * outputs + starts[number]) * g.groups * filled
-          // What fills channels up meets finite numbers, and is not kept.
-          if filled > channels { target.initialize(repeating: 0, count: box.count * g.groups * filled) }
-          var done = 0
-          for z in box.outputs[0] {
-            for y in box.outputs[1] {
-              let row = (z * g.output[1] + y) * g.output[2] + box.outputs[2].lowerBound
-              for group in 0..<g.groups {
-                kernels.transpose(
-                  dy + ((n * g.groups + group) * channels * outputs + row), sourceStride: outputs,
-                  target + (done * g.groups + group) * filled, outStride: g.groups * filled, rows: channels,
-                  columns: box.outputs[2].count)
-              }
-              done += box.outputs[2].count
+    dy.withUnsafeBufferPointer { dy in
+      let dy = dy.baseAddress!
+      ThreadPool.shared.parallelFor(g.batch * boxes.boxes.count) { piece in
+        let (n, number) = piece.quotientAndRemainder(dividingBy: boxes.boxes.count)
+        let box = boxes.boxes[number]
+        let target = out + (n * outputs + firstOutputs[number]) * g.groups * filled
+        // What fills channels up meets finite numbers, and is not kept.
+        if filled > channels { target.initialize(repeating: 0, count: box.count * g.groups * filled) }
+        var done = 0
+        for z in box.outputs[0] {
+          for y in box.outputs[1] {
+            let row = (z * g.output[1] + y) * g.output[2] + box.outputs[2].lowerBound
+            for group in 0..<g.groups {
+              kernels.transpose(
+                dy + ((n * g.groups + group) * channels * outputs + row), sourceStride: outputs,
+                target + (done * g.groups + group) * filled, outStride: g.groups * filled, rows: channels,
+                columns: box.outputs[2].count)
             }
+            done += box.outputs[2].count
           }
         }
       }

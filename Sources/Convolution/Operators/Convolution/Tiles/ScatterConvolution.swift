@@ -60,9 +60,9 @@ struct ScatterConvolution: PlannedConvolution {
     self.bias = bias ?? [Float](repeating: 0, count: channels * g.groups)
     let panelRows = product.panelRows
     weights = (0..<g.groups).map { group in
-      WeightPanels(rows: channels * taps, depth: depth, panelRows: panelRows) { row, d in
-        weight(group, row / taps, row % taps, d)
-      }
+      var panels = WeightPanels(rows: channels * taps, depth: depth, panelRows: panelRows)
+      panels.refill { row, d in weight(group, row / taps, row % taps, d) }
+      return panels
     }
     let axis = axes.firstIndex { $0.outputs > 1 || $0.sources > 1 } ?? 2
     bandAxis = axis

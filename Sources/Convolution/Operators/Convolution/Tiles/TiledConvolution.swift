@@ -6,9 +6,9 @@ import Tensors
 struct TiledConvolution: PlannedConvolution {
   private let columns: ColumnSource
   private let product = TileProduct()
-  private let weights: [WeightPanels]
+  private var weights: [WeightPanels]
   /// One vector a row, of all groups, each filled up to whole panels.
-  private let bias: [Float]
+  private var bias: [Float]
   /// Channels that are read, and planes that come out, in a group.
   private let depthChannels: Int
   private let rows: Int
@@ -20,6 +20,7 @@ struct TiledConvolution: PlannedConvolution {
   private let target: Target
   /// Of each block of a tile's columns.
   private let blocks: [ColumnSource.BlockRuns]
+  private let order: WeightOrder
   /// Columns of a 1x1 kernel are the input's own rows.
   private let readsInPlace: Bool
 
@@ -42,7 +43,7 @@ struct TiledConvolution: PlannedConvolution {
   }
 
   /// Row r, channel c and tap t of group g have the weight `w[g * groupStep + r * rowStep + c * channelStep + t]`.
-  private struct WeightOrder {
+  private struct WeightOrder: Sendable {
     let rowStep: Int
     let channelStep: Int
     let groupStep: Int
@@ -66,22 +67,45 @@ struct TiledConvolution: PlannedConvolution {
     blocks = (0..<columns.outputs.dividedRoundingUp(by: wide)).map {
       columns.blockRuns($0 * wide..<min(columns.outputs, ($0 + 1) * wide))
     }
-    let panelRows = product.panelRows
-    let product = product
-    self.bias = (0..<g.groups).flatMap { group in
+    self.order = order
+    self.bias = []
+    weights = [WeightPanels](
+      repeating: WeightPanels(rows: rows, depth: depthChannels * columns.taps, panelRows: product.panelRows),
+      count: g.groups)
+    fill(w, bias)
+  }
+
+  mutating func repack(_ w: Tensor<Float>, _ bias: [Float]?) -> Bool {
+    fill(w, bias)
+    return true
+  }
+
+  mutating func releaseWeights() {
+    for group in weights.indices { weights[group].release() }
+  }
+
+  private mutating func fill(_ w: Tensor<Float>, _ bias: [Float]?) {
+    self.bias = (0..<groups).flatMap { group in
       product.biasVectors(
         bias.map { Array($0[group * rows..<(group + 1) * rows]) } ?? [Float](repeating: 0, count: rows))
     }
-    let (taps, indices) = (columns.taps, columns.kernelIndices)
-    weights = w.withUnsafeBufferPointer { w in
-      (0..<g.groups).map { group in
-        WeightPanels(rows: rows, depth: depthChannels * taps, panelRows: panelRows) { row, d in
-          w[
-            group &* order.groupStep &+ row &* order.rowStep &+ d / taps &* order.channelStep
-              &+ indices[d % taps]]
+    let (taps, indices, depth, order) = (columns.taps, columns.kernelIndices, depthChannels, order)
+    // Taken out while they are written, so that they have one owner.
+    var packed = weights
+    weights = []
+    w.withUnsafeBufferPointer { w in
+      for group in packed.indices {
+        packed[group].refill { first, count, wide, out in
+          for i in 0..<count {
+            for c in 0..<depth {
+              let from = group &* order.groupStep &+ (first &+ i) &* order.rowStep &+ c &* order.channelStep
+              for t in 0..<taps { out[(c &* taps &+ t) &* wide &+ i] = w[from &+ indices[t]] }
+            }
+          }
         }
       }
     }
+    weights = packed
   }
 
   /// y from x.

@@ -10,23 +10,12 @@ struct WeightPanels: Sendable {
   let firstRows: [Int]
   private var storage: Tensor<Float>
 
-  /// Panels of as many rows as a tile of one vector has. Tiles of more vectors take a panel in parts.
-  init(rows: Int, depth: Int, panelRows: Int, value: (_ row: Int, _ depth: Int) -> Float) {
-    self.init(
-      rows: rows, depth: depth,
-      widths: [Int](repeating: panelRows, count: rows.dividedRoundingUp(by: panelRows)),
-      value: value)
-  }
-
-  /// - Parameters:
-  ///   - widths: rows of each panel; there may be more than the matrix has.
-  ///   - value: the weight at a row and a depth.
-  init(rows: Int, depth: Int, widths: [Int], value: (_ row: Int, _ depth: Int) -> Float) {
-    self.init(rows: rows, depth: depth, widths: widths) { first, count, wide, out in
-      for i in 0..<count {
-        for d in 0..<depth { out[d &* wide &+ i] = value(first + i, d) }
-      }
-    }
+  /// Panels of as many rows as a tile of one vector has, yet to be filled. Tiles of more vectors take a panel in parts.
+  init(rows: Int, depth: Int, panelRows: Int) {
+    (self.rows, self.depth) = (rows, depth)
+    widths = [Int](repeating: panelRows, count: rows.dividedRoundingUp(by: panelRows))
+    firstRows = widths.sumsBefore
+    storage = Tensor(unsafeUninitializedShape: [0]) { _ in }
   }
 
   /// - Parameters:
@@ -60,6 +49,16 @@ struct WeightPanels: Sendable {
         let count = max(0, min(wide, rows - first))
         if count < wide { (out + first * depth).initialize(repeating: 0, count: wide * depth) }
         fill(first, count, wide, out + first * depth)
+      }
+    }
+  }
+
+  /// The same, by a function of row and depth.
+  mutating func refill(value: (_ row: Int, _ depth: Int) -> Float) {
+    let depth = depth
+    refill { first, count, wide, out in
+      for i in 0..<count {
+        for d in 0..<depth { out[d &* wide &+ i] = value(first + i, d) }
       }
     }
   }

@@ -19,6 +19,8 @@ struct WinogradConvolution: PlannedConvolution {
   /// Whether the maximum of 2x2 outputs is stored, instead of the outputs.
   let pools: Bool
   private let isTurned: Bool
+  /// Where the weights of each piece stand in a kernel, whose last is followed by a zero.
+  private var places: [[Int32]] = []
 
   /// Pieces of the kernel along depth, height and width.
   let pieces: [Int]
@@ -62,6 +64,7 @@ struct WinogradConvolution: PlannedConvolution {
         + pieces[1] * transform.kernelHeight - 1,
       width: g.output[2].dividedRoundingUp(by: side) * side + pieces[2] * transform.kernel - 1)
     weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
+    places = kernelPlaces()
     weights = packed(w)
   }
 
@@ -98,7 +101,6 @@ struct WinogradConvolution: PlannedConvolution {
     let (panelRows, kernels, lanes) = (product.panelRows, product.kernels, product.shapes.lanes)
     let panels = rows.dividedRoundingUp(by: panelRows)
     let matrix = matrixCount
-    let places = places
     guard let out = out.baseAddress else { return }
     w.withUnsafeBufferPointer { w in
       let w = w.baseAddress!
@@ -134,8 +136,7 @@ struct WinogradConvolution: PlannedConvolution {
     }
   }
 
-  /// Where the weights of each piece stand in a kernel, whose last is followed by a zero.
-  private var places: [[Int32]] {
+  private func kernelPlaces() -> [[Int32]] {
     let kernel = geometry.kernel
     let taps = kernel.reduce(1, *)
     return (0..<pieceCount).map { piece in
