@@ -77,7 +77,7 @@ let package = Package(
         "Convolution", "Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .target(name: "Models", dependencies: ["Convolution", "Networks", "Tensors"]),
-    .target(name: "TensorFiles", dependencies: ["Files", "Tensors"]),
+    .target(name: "TensorFiles", dependencies: ["CZlib", "Files", "Imaging", "Tensors"]),
     .target(name: "Datasets", dependencies: ["CZlib", "Convolution", "Files", "Imaging", "Tensors"]),
     .target(
       name: "Training",
@@ -122,6 +122,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: ["Datasets", "Files", "Models", "Networks", "TensorFiles", "Tensors", "Training"]),
+    .testTarget(
+      name: "TensorFilesTests", dependencies: ["Files", "TensorFiles", "Tensors"], exclude: ["Vectors"]),
     .testTarget(name: "CommandTests", dependencies: ["ConvolveCommand", "Imaging", "TestSupport"]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]

@@ -23,13 +23,22 @@ public struct Safetensors: Sendable {
   /// Reads a file; numbers of every type become float32.
   /// - Throws: `FileError` for a file that is missing, or is not one whole safetensors file.
   public init(path: String) throws(FileError) {
-    try self.init(decoding: try readFile(path), path: path)
+    self = try withMappedFile(path) { (bytes) throws(FileError) in
+      try Safetensors(decoding: bytes, path: path)
+    }
   }
 
   /// - Parameters:
   ///   - bytes: a whole file.
   ///   - path: for errors.
   public init(decoding bytes: [UInt8], path: String) throws(FileError) {
+    let result = bytes.withUnsafeBytes { bytes in
+      Result { () throws(FileError) in try Safetensors(decoding: bytes, path: path) }
+    }
+    self = try result.get()
+  }
+
+  init(decoding bytes: UnsafeRawBufferPointer, path: String) throws(FileError) {
     func damaged(_ what: String) -> FileError { FileError(path, "is no valid safetensors file: \(what)") }
     guard bytes.count >= 8 else {
       throw damaged("it has \(bytes.count) bytes, less than the length of its header")
@@ -40,10 +49,16 @@ public struct Safetensors: Sendable {
     }
     let start = 8 + Int(length)
     guard bytes.count > 8, bytes[8] == UInt8(ascii: "{"),
-      let object = try? JSONSerialization.jsonObject(with: Data(bytes[8..<start])),
+      let object = try? JSONSerialization.jsonObject(with: Data(UnsafeRawBufferPointer(rebasing: bytes[8..<start]))),
       let header = object as? [String: Any]
     else { throw damaged("its header is no JSON object") }
-    var found: [(name: String, tensor: Tensor<Float>, begin: Int)] = []
+    struct Entry {
+      let name: String
+      let type: ElementType
+      let shape: Shape
+      let range: Range<Int>
+    }
+    var found: [Entry] = []
     metadata = [:]
     for (name, value) in header {
       if name == "__metadata__" {
@@ -73,12 +88,25 @@ public struct Safetensors: Sendable {
         throw damaged(
           "\(name), \(type) of \(sizes), at \(offsets[0]) to \(offsets[1]) of \(bytes.count - start) bytes")
       }
-      let scalars = element.floats(bytes[start + offsets[0]..<start + offsets[1]], count: count)
-      found.append((name, Tensor(scalars, shape: Shape(sizes)), offsets[0]))
+      found.append(Entry(name: name, type: element, shape: Shape(sizes), range: offsets[0]..<offsets[1]))
     }
-    // Data follow one another without holes.
-    found.sort { ($0.begin, $0.name) < ($1.begin, $1.name) }
-    tensors = found.map { ($0.name, $0.tensor) }
+    // Data follow one another, without holes, to the file's end: a name that stands twice would leave one.
+    found.sort { ($0.range.lowerBound, $0.range.upperBound, $0.name) < ($1.range.lowerBound, $1.range.upperBound, $1.name) }
+    var end = 0
+    for entry in found {
+      guard entry.range.lowerBound == end else {
+        throw damaged("\(entry.name) begins at \(entry.range.lowerBound), where \(end) was expected")
+      }
+      end = entry.range.upperBound
+    }
+    guard end == bytes.count - start else {
+      throw damaged("its tensors end at \(end) of \(bytes.count - start) bytes")
+    }
+    tensors = found.map { entry in
+      let part = bytes[start + entry.range.lowerBound..<start + entry.range.upperBound]
+      return (entry.name, entry.type.tensor(UnsafeRawBufferPointer(rebasing: part), entry.shape))
+    }
+    integers = Set(found.filter(\.type.isInteger).map(\.name))
   }
 
   /// The file's bytes.
@@ -127,58 +155,5 @@ public struct Safetensors: Sendable {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     // Texts are always JSON.
     return String(decoding: try! encoder.encode(value), as: UTF8.self)
-  }
-}
-
-/// The numbers that a file can hold.
-private enum ElementType: String, CaseIterable {
-  case F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL
-
-  var size: Int {
-    switch self {
-    case .F64, .I64, .U64: 8
-    case .F32, .I32, .U32: 4
-    case .F16, .BF16, .I16, .U16: 2
-    case .I8, .U8, .BOOL: 1
-    }
-  }
-
-  func floats(_ bytes: ArraySlice<UInt8>, count: Int) -> [Float] {
-    bytes.withUnsafeBytes { bytes in
-      func read<Number: FixedWidthInteger>(_: Number.Type, _ body: (Number) -> Float) -> [Float] {
-        (0..<count).map { i in
-          body(
-            Number(
-              littleEndian: bytes.loadUnaligned(
-                fromByteOffset: i * MemoryLayout<Number>.size, as: Number.self)))
-        }
-      }
-      return switch self {
-      case .F64: read(UInt64.self) { Float(Double(bitPattern: $0)) }
-      case .F32: read(UInt32.self) { Float(bitPattern: $0) }
-      case .F16: read(UInt16.self) { Self.float(half: $0) }
-      case .BF16: read(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
-      case .I64: read(Int64.self) { Float($0) }
-      case .I32: read(Int32.self) { Float($0) }
-      case .I16: read(Int16.self) { Float($0) }
-      case .I8: read(Int8.self) { Float($0) }
-      case .U64: read(UInt64.self) { Float($0) }
-      case .U32: read(UInt32.self) { Float($0) }
-      case .U16: read(UInt16.self) { Float($0) }
-      case .U8: read(UInt8.self) { Float($0) }
-      case .BOOL: read(UInt8.self) { $0 == 0 ? 0 : 1 }
-      }
-    }
-  }
-
-  private static func float(half: UInt16) -> Float {
-    let (sign, exponent, fraction) = (half >> 15, half >> 10 & 0x1F, half & 0x3FF)
-    let magnitude: Float =
-      switch exponent {
-      case 0: Float(fraction) * 0x1p-24
-      case 0x1F: fraction == 0 ? .infinity : .nan
-      default: Float(bitPattern: UInt32(exponent + 112) << 23 | UInt32(fraction) << 13)
-      }
-    return sign == 0 ? magnitude : -magnitude
   }
 }
