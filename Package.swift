@@ -115,7 +115,8 @@ let package = Package(
       name: "ImagingTests", dependencies: ["Convolution", "Imaging", "TestSupport", "Tensors"],
       exclude: ["Corpus", "Vectors"]),
     .testTarget(
-      name: "InterchangeTests", dependencies: ["Convolution", "Interchange", "TestSupport", "Tensors"]),
+      name: "InterchangeTests",
+      dependencies: ["Convolution", "Interchange", "Networks", "TestSupport", "Tensors"]),
     .testTarget(
       name: "NetworksTests", dependencies: ["Convolution", "Models", "Networks", "TestSupport", "Tensors"],
       exclude: ["Vectors"]),

@@ -55,13 +55,16 @@ public struct NumPyArrays: Sendable {
     "u2": .U16, "u1": .U8, "b1": .BOOL,
   ]
 
-  private mutating func add(_ name: String, _ bytes: UnsafeRawBufferPointer, _ path: String) throws(FileError) {
+  private mutating func add(_ name: String, _ bytes: UnsafeRawBufferPointer, _ path: String) throws(FileError)
+  {
     guard bytes.starts(with: Self.magic) else { throw FileError(path, "is no .npy file") }
     let header: NPYHeader
     do { header = try NPYHeader(Array(bytes.prefix(1 << 16))) } catch { throw FileError(path, "\(error)") }
-    guard let type = Self.types[String(header.type.dropFirst())], header.type.first != ">" || type.size == 1 else {
+    guard let type = Self.types[String(header.type.dropFirst())], header.type.first != ">" || type.size == 1
+    else {
       throw FileError(
-        path, "has elements of type \(header.type): little-endian numbers are read; save it with astype(\"<f4\")")
+        path,
+        "has elements of type \(header.type): little-endian numbers are read; save it with astype(\"<f4\")")
     }
     var count = 1
     for size in header.shape {
@@ -72,7 +75,9 @@ public struct NumPyArrays: Sendable {
     let (size, overflow) = count.multipliedReportingOverflow(by: type.size)
     guard !overflow, bytes.count - header.dataOffset == size else {
       throw FileError(
-        path, "has \(bytes.count - header.dataOffset) bytes for a shape of \(header.shape); was it copied completely?")
+        path,
+        "has \(bytes.count - header.dataOffset) bytes for a shape of \(header.shape); was it copied completely?"
+      )
     }
     let data = UnsafeRawBufferPointer(rebasing: bytes[header.dataOffset...])
     let isReversed = header.isFortranOrder && header.shape.count > 1
@@ -99,7 +104,8 @@ public struct NumPyArrays: Sendable {
     var header = "{'descr': '<f4', 'fortran_order': False, 'shape': \(tuple), }"
     // Data starts on a 64-byte boundary.
     header += String(repeating: " ", count: (64 - (header.utf8.count + 11) % 64) % 64) + "\n"
-    var bytes = magic + [1, 0, UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)] + Array(header.utf8)
+    var bytes =
+      magic + [1, 0, UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)] + Array(header.utf8)
     tensor.withUnsafeBufferPointer { bytes += UnsafeRawBufferPointer($0) }
     return bytes
   }

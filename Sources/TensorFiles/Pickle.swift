@@ -254,7 +254,8 @@ struct Unpickler {
     let full = "\(module).\(name)"
     if Self.functions.contains(full) || module == "torch" && Self.storages[name] != nil { return full }
     throw FileError(
-      path, "asks for \(full), which could run code: only tensors are read. Save it again with torch.save(model.state_dict())"
+      path,
+      "asks for \(full), which could run code: only tensors are read. Save it again with torch.save(model.state_dict())"
     )
   }
 

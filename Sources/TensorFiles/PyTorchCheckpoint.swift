@@ -44,7 +44,9 @@ public struct PyTorchCheckpoint: Sendable {
   }
 
   /// How files of the older format begin: a pickle of their magic number.
-  static let legacyMagic: [UInt8] = [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
+  static let legacyMagic: [UInt8] = [
+    0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19,
+  ]
 }
 
 /// A checkpoint being read.
@@ -61,7 +63,8 @@ private struct Reader {
     let archive = try ZipArchive(bytes, path: path)
     var members: [String: ZipArchive.Member] = [:]
     for member in archive.members { members[member.name] = member }
-    guard let pickle = archive.members.first(where: { $0.name == "data.pkl" || $0.name.hasSuffix("/data.pkl") })
+    guard
+      let pickle = archive.members.first(where: { $0.name == "data.pkl" || $0.name.hasSuffix("/data.pkl") })
     else { throw FileError(path, "is no PyTorch checkpoint: the zip file has no data.pkl") }
     let prefix = pickle.name.dropLast("data.pkl".count)
     if let order = members["\(prefix)byteorder"] {
@@ -95,7 +98,8 @@ private struct Reader {
     var position = unpickler.position
     for key in keys {
       guard let type = types[key] else {
-        throw FileError(path, "holds the storage \(key), which no tensor reads: it cannot be told how long it is")
+        throw FileError(
+          path, "holds the storage \(key), which no tensor reads: it cannot be told how long it is")
       }
       guard bytes.count - position >= 8 else {
         throw FileError(path, "ends before the storage \(key); was it copied completely?")
@@ -103,7 +107,8 @@ private struct Reader {
       let count = Int(Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: Int64.self)))
       let (size, overflow) = count.multipliedReportingOverflow(by: type.size)
       guard count >= 0, !overflow, size <= bytes.count - position - 8 else {
-        throw FileError(path, "has \(bytes.count - position - 8) bytes left for a storage of \(count) elements")
+        throw FileError(
+          path, "has \(bytes.count - position - 8) bytes left for a storage of \(count) elements")
       }
       data[key] = UnsafeRawBufferPointer(rebasing: bytes[position + 8..<position + 8 + size])
       position += 8 + size
@@ -117,7 +122,9 @@ private struct Reader {
   }
 
   /// Keys under which checkpoints hold their state dict.
-  private static let wrappers = ["state_dict", "model_state_dict", "model_state", "model", "net", "module", "params", "ema"]
+  private static let wrappers = [
+    "state_dict", "model_state_dict", "model_state", "model", "net", "module", "params", "ema",
+  ]
 
   private func found(_ value: PickleValue) throws(FileError) -> [(name: String, tensor: PickledTensor)] {
     guard case .dictionary(let items) = value else {
@@ -139,7 +146,8 @@ private struct Reader {
     }
     guard !result.isEmpty else {
       let names = items.named.prefix(8).map(\.name).joined(separator: ", ")
-      throw FileError(path, "holds no tensors by name; its dictionary has \(names.isEmpty ? "nothing" : names)")
+      throw FileError(
+        path, "holds no tensors by name; its dictionary has \(names.isEmpty ? "nothing" : names)")
     }
     let prefix = "module."
     if result.allSatisfy({ $0.name.hasPrefix(prefix) }) {

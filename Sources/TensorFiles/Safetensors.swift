@@ -49,7 +49,8 @@ public struct Safetensors: Sendable {
     }
     let start = 8 + Int(length)
     guard bytes.count > 8, bytes[8] == UInt8(ascii: "{"),
-      let object = try? JSONSerialization.jsonObject(with: Data(UnsafeRawBufferPointer(rebasing: bytes[8..<start]))),
+      let object = try? JSONSerialization.jsonObject(
+        with: Data(UnsafeRawBufferPointer(rebasing: bytes[8..<start]))),
       let header = object as? [String: Any]
     else { throw damaged("its header is no JSON object") }
     struct Entry {
@@ -91,7 +92,11 @@ public struct Safetensors: Sendable {
       found.append(Entry(name: name, type: element, shape: Shape(sizes), range: offsets[0]..<offsets[1]))
     }
     // Data follow one another, without holes, to the file's end: a name that stands twice would leave one.
-    found.sort { ($0.range.lowerBound, $0.range.upperBound, $0.name) < ($1.range.lowerBound, $1.range.upperBound, $1.name) }
+    found.sort {
+      ($0.range.lowerBound, $0.range.upperBound, $0.name) < (
+        $1.range.lowerBound, $1.range.upperBound, $1.name
+      )
+    }
     var end = 0
     for entry in found {
       guard entry.range.lowerBound == end else {

@@ -25,7 +25,9 @@ public struct TensorFile: Sendable {
       }
       guard bytes.count > 8, bytes[8] == UInt8(ascii: "{") else {
         throw FileError(
-          path, "is no safetensors file, PyTorch checkpoint, .npy or .npz; an older checkpoint that is a tar file must be saved again")
+          path,
+          "is no safetensors file, PyTorch checkpoint, .npy or .npz; an older checkpoint that is a tar file must be saved again"
+        )
       }
       return TensorFile(try Safetensors(decoding: bytes, path: path))
     }

@@ -30,7 +30,9 @@ struct ZipArchive {
       FileError(path, "is a damaged zip file: \(what); was it copied completely?")
     }
     func number(_ at: Int, _ size: Int) throws(FileError) -> Int {
-      guard at >= 0, at <= bytes.count - size else { throw damaged("a number at byte \(at) of \(bytes.count)") }
+      guard at >= 0, at <= bytes.count - size else {
+        throw damaged("a number at byte \(at) of \(bytes.count)")
+      }
       var value: UInt64 = 0
       for i in 0..<size { value |= UInt64(bytes[at + i]) << UInt64(8 * i) }
       guard value <= UInt64(Int.max) else { throw damaged("the number \(value) at byte \(at)") }

@@ -30,7 +30,9 @@ func zipFile(_ members: [(name: String, content: [UInt8])]) -> [UInt8] {
     append(sizes + 4 + filling, 2, to: &bytes)
     bytes += Array(name.utf8)
     if isLarge {
-      for (value, size) in [(1, 2), (16, 2), (content.count, 8), (content.count, 8)] { append(value, size, to: &bytes) }
+      for (value, size) in [(1, 2), (16, 2), (content.count, 8), (content.count, 8)] {
+        append(value, size, to: &bytes)
+      }
     }
     append(0x4246, 2, to: &bytes)
     append(filling, 2, to: &bytes)

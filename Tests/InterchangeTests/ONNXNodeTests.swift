@@ -1,11 +1,13 @@
 import Foundation
 import Interchange
+import Networks
+import Synchronization
 import TestSupport
 import Tensors
 import Testing
 
 /// ONNX's own test data: every case of the operators of convolutional networks.
-@Suite struct ONNXNodeTests {
+@Suite final class ONNXNodeTests {
   /// Debian's `libonnx-testdata`, which `scripts/test` installs; another folder of the same layout by
   /// `CONVOLVE_ONNX_DATA`. Elsewhere than on Linux there is no such package, and without a folder nothing is run.
   private static let folder = URL(
@@ -42,13 +44,19 @@ import Testing
     #endif
   }()
 
+  /// Cases that ran as graphs.
+  private let graphs = Mutex(0)
+
   @Test(.enabled(if: isThere)) func everyNodeCase() throws {
     let cases = try FileManager.default.contentsOfDirectory(
       atPath: Self.folder.appendingPathComponent("node").path
     ).filter { name in Self.families.contains { name.hasPrefix("test_\($0)") } }.sorted()
     let chosen = cases.filter { Self.reason($0) == nil }
     for name in chosen { try run(Self.folder.appendingPathComponent("node/\(name)")) }
-    if ProcessInfo.processInfo.environment["CONVOLVE_ONNX_DATA"] == nil { #expect(chosen.count == 149) }
+    if ProcessInfo.processInfo.environment["CONVOLVE_ONNX_DATA"] == nil {
+      #expect(chosen.count == 149)
+      #expect(graphs.withLock { $0 } == 144)
+    }
   }
 
   /// Networks that PyTorch exported: convolutions, pools, pads, normalisations, activations.
@@ -62,6 +70,7 @@ import Testing
     let chosen = names.filter { name in !others.contains { name.hasPrefix("test_\($0)") } }
     for name in chosen { try run(Self.folder.appendingPathComponent("pytorch-converted/\(name)")) }
     #expect(chosen.count == 68)
+    #expect(graphs.withLock { $0 } == 68)
   }
 
   private func run(_ folder: URL) throws {
@@ -85,10 +94,40 @@ import Testing
         let results = try ONNXInterpreter(model)(inputs)
         #expect(results.count == expected.count, "\(name)")
         for (result, reference) in zip(results, expected) { compare(result, reference, name) }
+        try runThroughGraph(model, inputs, expected, name)
       }
     } catch {
       Issue.record("\(name): \(error)")
     }
+  }
+
+  /// The same as a program, where floats go in and come out.
+  private func runThroughGraph(
+    _ model: ONNXModel, _ inputs: [ONNXValue], _ expected: [ONNXValue], _ name: String
+  ) throws {
+    var (floats, constants): ([(name: String, tensor: Tensor<Float>)], [String: ONNXValue]) = ([], [:])
+    for (input, value) in zip(model.inputs, inputs) {
+      // Shapes are known when a graph is built, and with them the scales of a resize.
+      let isScale = (name.hasPrefix("test_resize") || name.hasPrefix("test_upsample")) && !floats.isEmpty
+      if case .float(let tensor) = value, !isScale {
+        floats.append((input, tensor))
+      } else {
+        constants[input] = value
+      }
+    }
+    guard !floats.isEmpty, expected.allSatisfy({ if case .float = $0 { true } else { false } }) else {
+      return
+    }
+    let network = try ONNXNetwork(model, constants: constants)
+    let graph = Graph(network)
+    let outputs = try network.outputs(floats.map { graph.input($0.name, $0.tensor.shape) })
+    let program = try Program(graph, outputs: outputs)
+    try program.load(network.state, isComplete: false)
+    let results = try program.run(Dictionary(uniqueKeysWithValues: floats.map { ($0.name, $0.tensor) }))
+    for (result, reference) in zip(results, expected) {
+      compare(.float(result), reference, "\(name) as a graph")
+    }
+    graphs.withLock { $0 += 1 }
   }
 
   /// Within 1e-5 of the greatest magnitude: float32 sums of up to some thousand products, as ONNX's own runner allows

@@ -29,7 +29,7 @@ public struct ONNXInterpreter: Sendable {
         }
         arguments.append(value)
       }
-      let results = try evaluate(node, ONNXArguments(node: node, values: arguments))
+      let results = try Self.evaluate(node, ONNXArguments(node: node, values: arguments))
       for (name, result) in zip(node.outputs, results) where !name.isEmpty { values[name] = result }
     }
     return try model.outputs.map { name in
@@ -40,7 +40,7 @@ public struct ONNXInterpreter: Sendable {
     }
   }
 
-  private func evaluate(_ node: ONNXNode, _ arguments: ONNXArguments) throws -> [ONNXValue] {
+  static func evaluate(_ node: ONNXNode, _ arguments: ONNXArguments) throws -> [ONNXValue] {
     if let results = try evaluateStructural(node, arguments) { return results }
     switch try arguments.required(0) {
     case .double(let x): return try evaluateFloating(node, arguments, x, ONNXValue.double)
@@ -58,7 +58,7 @@ public struct ONNXInterpreter: Sendable {
   }
 
   /// Operators that only move or choose elements, which float64 holds exactly.
-  private func evaluateExact(
+  private static func evaluateExact(
     _ node: ONNXNode, _ arguments: ONNXArguments, _ x: Tensor<Double>,
     _ wrap: @escaping (Tensor<Double>) -> ONNXValue
   ) throws -> [ONNXValue] {
@@ -68,7 +68,7 @@ public struct ONNXInterpreter: Sendable {
     return try evaluateFloating(node, arguments, x, wrap)
   }
 
-  private func evaluateFloating<Scalar: FloatingScalar>(
+  private static func evaluateFloating<Scalar: FloatingScalar>(
     _ node: ONNXNode, _ arguments: ONNXArguments, _ x: Tensor<Scalar>,
     _ wrap: @escaping (Tensor<Scalar>) -> ONNXValue
   ) throws -> [ONNXValue] {

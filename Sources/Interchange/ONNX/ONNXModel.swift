@@ -10,10 +10,12 @@ public struct ONNXModel: Sendable {
   public let opset: Int
   public let nodes: [ONNXNode]
   /// The names of what is fed in: the graph's inputs less its initializers.
-  public let inputs: [String]
+  public private(set) var inputs: [String]
   public let outputs: [String]
+  /// The sizes of the inputs that the file tells, nil where they are open.
+  let inputShapes: [String: [Int?]]
   /// The constants, by name.
-  public let initializers: [String: ONNXValue]
+  public private(set) var initializers: [String: ONNXValue]
 
   /// - Parameter url: of an `.onnx` file.
   /// - Throws: ``InterchangeError`` where it cannot be read.
@@ -37,9 +39,24 @@ public struct ONNXModel: Sendable {
     initializers = constants
     inputs = model.graph.input.map(\.name).filter { constants[$0] == nil }
     outputs = model.graph.output.map(\.name)
+    var shapes: [String: [Int?]] = [:]
+    for input in model.graph.input {
+      shapes[input.name] = input.type.tensorType.shape.dim.map {
+        $0.dimValue > 0 && $0.dimValue < 1 << 31 ? Int($0.dimValue) : nil
+      }
+    }
+    inputShapes = shapes
     var nodes: [ONNXNode] = []
     for node in model.graph.node { nodes.append(try ONNXNode(node, opset: opset)) }
     self.nodes = nodes
+  }
+
+  /// The model with some inputs as initializers.
+  func fixing(_ constants: [String: ONNXValue]) -> ONNXModel {
+    var model = self
+    model.inputs.removeAll { constants[$0] != nil }
+    model.initializers.merge(constants) { $1 }
+    return model
   }
 
   /// A tensor from a file of its own, as in ONNX's test data.

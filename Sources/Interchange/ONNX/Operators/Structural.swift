@@ -2,7 +2,7 @@ import Tensors
 
 extension ONNXInterpreter {
   /// Operators that move elements of any type: Constant, Identity, Flatten, Reshape, Squeeze, Unsqueeze, Transpose.
-  func evaluateStructural(_ node: ONNXNode, _ arguments: ONNXArguments) throws -> [ONNXValue]? {
+  static func evaluateStructural(_ node: ONNXNode, _ arguments: ONNXArguments) throws -> [ONNXValue]? {
     switch node.op {
     case "Constant":
       guard let value = node.tensor("value") else {
@@ -29,7 +29,7 @@ extension ONNXInterpreter {
   }
 
   /// The shape that comes out, or nil where there is none.
-  private func shape(_ node: ONNXNode, _ arguments: ONNXArguments, _ input: Shape) throws -> [Int]? {
+  static func shape(_ node: ONNXNode, _ arguments: ONNXArguments, _ input: Shape) throws -> [Int]? {
     let given = try node.integers(node.op == "Reshape" ? "shape" : "axes") ?? arguments.integers(1)
     var sizes = input.dimensions
     switch node.op {
