@@ -16,6 +16,9 @@ struct ConvolveCommand: ParsableCommand {
         convolve bench resnet50 --svg roofline.svg
         convolve train --model lenet5 --data /usr/share/datasets/fashion-mnist --out run
         convolve evaluate run --confusion confusion.png
+        convolve models fetch efficientnet_lite0
+        convolve predict efficientnet_lite0 cat.jpg
+        convolve summary resnet50
         convolve search query shoe.png --index fashion.sqlite --sheet alike.png
 
       Shell completions: convolve --generate-completion-script bash|zsh|fish
@@ -28,7 +31,8 @@ struct ConvolveCommand: ParsableCommand {
     subcommands: [
       FilterCommand.self, KernelsCommand.self, SizeCommand.self, ReceptiveFieldCommand.self,
       BenchCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
-      FeaturesCommand.self, SearchCommand.self,
+      FeaturesCommand.self, ExplainClassCommand.self, SummaryCommand.self, ModelsCommand.self,
+      ConvertCommand.self, SearchCommand.self,
     ]
   )
 

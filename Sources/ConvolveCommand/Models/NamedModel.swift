@@ -60,6 +60,16 @@ struct NamedModel {
     return .torchvision
   }
 
+  /// How images are prepared, for people.
+  var preprocessingText: String {
+    switch kind {
+    case .run(let description, _):
+      "resized, antialiased, from 0 to 1, minus \(description.mean), by \(description.deviation)"
+    case .reference(.lenet5): "grey, resized, antialiased, from 0 to 1"
+    default: "\(preprocessing)"
+    }
+  }
+
   /// The weights: from a file of any format, what was fetched, or what was trained or stands in the ONNX file.
   /// - Parameter weights: a file; `best` or `last` of a training.
   func state(weights: String?) throws -> StateDict {

@@ -13,18 +13,18 @@ public final class Graph {
   }
 
   /// Where a node's tensor comes from.
-  enum Source {
+  package enum Source {
     case input(String)
     case parameter(Int)
     case constant(Tensor<Float>)
     case operation(any Operator, [Int])
   }
 
-  struct Node {
-    var source: Source
-    let shape: Shape
+  package struct Node {
+    package var source: Source
+    package let shape: Shape
     /// The path of the layer that made it.
-    let layer: String
+    package let layer: String
   }
 
   /// A tensor with a name that training changes, or a buffer that layers keep.
@@ -38,7 +38,7 @@ public final class Graph {
   }
 
   public let mode: Mode
-  var nodes: [Node] = []
+  package internal(set) var nodes: [Node] = []
   public private(set) var parameters: [Parameter] = []
   /// Buffers that a run changes, and what they become.
   private(set) var updates: [(parameter: Int, value: Int)] = []
@@ -99,6 +99,15 @@ public final class Graph {
     let index = nodes.lastIndex { node in
       guard case .operation = node.source else { return false }
       return node.layer.hasPrefix(path + " (")
+    }
+    return index.map { Value(graph: self, index: $0) }
+  }
+
+  /// The last planes that were computed, of more than one place: a classifier's features before they are pooled.
+  public var lastFeatureMaps: Value? {
+    let index = nodes.lastIndex { node in
+      guard case .operation(let operation, _) = node.source, node.shape.rank == 4 else { return false }
+      return node.shape[2] * node.shape[3] > 1 && !operation.name.contains("pooling")
     }
     return index.map { Value(graph: self, index: $0) }
   }

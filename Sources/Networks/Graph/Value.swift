@@ -4,7 +4,7 @@ import Tensors
 /// A tensor of a graph that has a shape and no elements yet.
 public struct Value {
   public let graph: Graph
-  let index: Int
+  package let index: Int
 
   public var shape: Shape { graph.nodes[index].shape }
 

@@ -13,15 +13,17 @@ struct FeaturesCommand: ParsableCommand {
 
       Examples:
         convolve features run                                 # names the layers
+        convolve features efficientnet_lite0 cat.jpg --layer blocks.3 -o maps.png
         convolve features run --layer conv.conv1 -o kernels.png
         convolve features run shoe.png --layer conv.conv1 -o maps.png
       """)
 
-  @Argument(help: ArgumentHelp("The folder that convolve train made.", valueName: "run")) var folder: String
+  @Argument(help: "The network: the folder of a training, a name or an ONNX file.") var model: String
   @Argument(help: "An image, for feature maps.") var image: String?
   @Option(help: ArgumentHelp("The layer, by its name in the weights.", valueName: "name")) var layer: String?
   @Option(name: .shortAndLong, help: ArgumentHelp("The picture.", valueName: "file")) var out: String?
-  @Option(help: "The weights: best or last.") var weights = "best"
+  @Option(help: ArgumentHelp("A file of weights; of a training, best or last.", valueName: "file"))
+  var weights: String?
   @Option(help: "Pixels along a side of each number.") var scale: Int?
   @Flag(help: "Replaces a picture that exists.") var force = false
 
@@ -41,8 +43,8 @@ struct FeaturesCommand: ParsableCommand {
   }
 
   private func draw() throws {
-    let description = try RunDescription(folder: folder)
-    let state = try Safetensors(path: "\(folder)/\(weights).safetensors").state
+    let named = try NamedModel(model)
+    let state = try named.state(weights: weights)
     guard let layer, let out else {
       for name in state.names where name.hasSuffix(".weight") {
         Terminal.print("\(name.dropLast(7))  \(state[name]!.shape)")
@@ -51,7 +53,7 @@ struct FeaturesCommand: ParsableCommand {
     }
     let sheet: Image
     if let image {
-      sheet = try maps(try description.network(), description, state, image, layer)
+      sheet = try maps(named, state, image, layer)
     } else {
       sheet = try kernels(state, layer)
     }
@@ -63,7 +65,7 @@ struct FeaturesCommand: ParsableCommand {
       let names = state.names.filter { $0.hasSuffix(".weight") && state[$0]!.shape.rank == 4 }.map {
         $0.dropLast(7)
       }
-      throw FileError(folder, "has no kernels of a layer \(layer); it has \(names.joined(separator: ", "))")
+      throw FileError(model, "has no kernels of a layer \(layer); it has \(names.joined(separator: ", "))")
     }
     let rows = weight.slice(0..<min(Self.limit, weight.shape[0]), axis: 0)
     let some = rows.slice(0..<min(Self.limit, weight.shape[1]), axis: 1)
@@ -77,18 +79,21 @@ struct FeaturesCommand: ParsableCommand {
   }
 
   private func maps(
-    _ network: any Layer, _ description: RunDescription, _ state: StateDict, _ path: String, _ layer: String
+    _ named: NamedModel, _ state: StateDict, _ path: String, _ layer: String
   ) throws -> Image {
+    let imageShape = named.imageShape()
+    let network = try named.network(imageShape: imageShape, classes: NamedModel.classes(of: state))
+    let image = try named.input(path: path, imageShape: imageShape)
     let graph = Graph(network)
-    let input = graph.input("images", Shape([1] + description.imageShape))
+    let input = graph.input("images", image.shape)
     _ = try network(input)
     guard let value = graph.output(ofLayer: layer), value.shape.rank == 4 else {
       throw FileError(
-        folder, "has no feature maps of a layer \(layer); convolve features \(folder) names the layers")
+        model, "has no feature maps of a layer \(layer); convolve features \(model) names the layers")
     }
     let program = try Program(graph, outputs: [value])
-    try program.load(state)
-    let maps = try program.run(["images": try description.input(path: path)])[0]
+    try program.load(state, isComplete: false)
+    let maps = try program.run(["images": image])[0]
     let (count, height, width) = (min(Self.limit, maps.shape[1]), maps.shape[2], maps.shape[3])
     var scalars: [Float] = []
     for c in 0..<count {
