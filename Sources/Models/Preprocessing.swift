@@ -55,7 +55,7 @@ public struct Preprocessing: Sendable, Hashable, CustomStringConvertible {
       x = Self.center(x, size)
     case .beforeResizing(let fraction):
       let side = Int(fraction * Double(min(height, width)))
-      let (top, left) = ((height - side + 1) / 2, (width - side + 1) / 2)
+      let (top, left) = ((height - side) / 2, (width - side) / 2)
       x = try resized(x.slice(top..<top + side, axis: 2).slice(left..<left + side, axis: 3), size)
     }
     let plane = x.shape[2] * x.shape[3]

@@ -20,6 +20,8 @@ struct BenchCommand: ParsableCommand {
         convolve bench --input 64x56x56 --out-channels 128 --kernel 3 --padding 1 --explain
         convolve bench resnet50 --autotune --json
         convolve bench operators
+        convolve bench resnet50 efficientnet_lite0 --whole --batch 8
+        convolve bench net.onnx
 
       With --autotune the fastest algorithm of each layer is measured once, and
       remembered for this processor in ~/.cache/convolve/tuning.tsv (or under
@@ -71,6 +73,8 @@ struct BenchCommand: ParsableCommand {
   var cache: String?
   @Flag(help: "Print the layers as JSON lines instead of measuring them.")
   var list = false
+  @Flag(help: "Whole networks instead of their layers: any of convolve summary's.")
+  var whole = false
   @Flag(help: "Print JSON.")
   var json = false
   @Option(help: ArgumentHelp("Draw the roofline.", valueName: "file"))
@@ -99,13 +103,35 @@ struct BenchCommand: ParsableCommand {
     if networks.contains("operators"), networks.count > 1 {
       throw ValidationError("operators are measured alone, without networks")
     }
+    if measuresWhole, networks.isEmpty { throw ValidationError("--whole needs networks") }
     for network in networks
-    where !["all", "operators"].contains(network) && !benchNetworks.contains(where: { $0.name == network }) {
+    where !measuresWhole && !["all", "operators"].contains(network) && !benchNetworks.contains(where: { $0.name == network }) {
       throw ValidationError(
-        "\"\(network)\" is not a network; there are \(benchNetworks.map(\.name).joined(separator: ", ")), all"
+        "\"\(network)\" has no list of layers; there are \(benchNetworks.map(\.name).joined(separator: ", ")), all; "
+          + "--whole measures any network"
       )
     }
     if input != nil, !networks.isEmpty { throw ValidationError("--input and networks exclude each other") }
+  }
+
+  /// An ONNX file is always measured whole.
+  private var measuresWhole: Bool { whole || networks.contains { $0.hasSuffix(".onnx") } }
+
+  private func measureWhole() throws {
+    if let threads { ThreadPool.setSharedThreadCount(threads) }
+    if !json { Terminal.print("network".padded(to: 24) + "batch     ms        images/s  GFLOP/s   tensors") }
+    var measurements: [NetworkMeasurement] = []
+    for name in networks {
+      let m = try NetworkMeasurement(NamedModel(name), batch: batch, seconds: seconds)
+      measurements.append(m)
+      if !json {
+        Terminal.print(
+          name.padded(to: 24) + "\(batch)".padded(to: 10) + column(m.ms) + column(m.imagesPerSecond)
+            + column(m.gigaflopsPerSecond) + "\(m.tensorBytes >> 10) KiB")
+        if explain { for step in m.steps { Terminal.print("    " + column(step.ms) + step.step) } }
+      }
+    }
+    if json { Terminal.print(jsonText(measurements)) }
   }
 
   private struct Report: Encodable {
@@ -116,7 +142,7 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     do {
       try measure()
-    } catch let error as FileError {
+    } catch let error where !(error is ExitCode) {
       Terminal.error("\(error)")
       throw ExitCode.failure
     }
@@ -124,6 +150,7 @@ struct BenchCommand: ParsableCommand {
 
   private func measure() throws {
     if networks == ["operators"] { return try measureOperators() }
+    if measuresWhole { return try measureWhole() }
     let layers = try chosenLayers()
     if list {
       for layer in layers { Terminal.print(try jsonLine(layer)) }

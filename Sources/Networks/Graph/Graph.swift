@@ -45,6 +45,7 @@ public final class Graph {
   private var parameterNodes: [String: Int] = [:]
   private let paths: [ObjectIdentifier: String]
   private var layers: [String] = []
+  private var layerOutputs: [String: Int] = [:]
   private var known: [Key: Int] = [:]
 
   private struct Key: Hashable {
@@ -96,11 +97,11 @@ public final class Graph {
 
   /// What the layer at a path put out last; nil for a path that no layer has, or one that was not called.
   public func output(ofLayer path: String) -> Value? {
-    let index = nodes.lastIndex { node in
-      guard case .operation = node.source else { return false }
-      return node.layer.hasPrefix(path + " (")
-    }
-    return index.map { Value(graph: self, index: $0) }
+    layerOutputs[path].map { Value(graph: self, index: $0) }
+  }
+
+  func note(_ output: Value, of module: some Module) {
+    if let path = paths[ObjectIdentifier(module)] { layerOutputs[path] = output.index }
   }
 
   /// The last planes that were computed, of more than one place: a classifier's features before they are pooled.

@@ -13,7 +13,9 @@ extension Layer {
   /// The layer's output for `x`.
   /// - Throws: ``GraphError`` with the layer's path and the shapes that do not fit.
   public func callAsFunction(_ x: Value) throws(GraphError) -> Value {
-    try x.graph.within(self) { () throws(GraphError) in try forward(x) }
+    let output = try x.graph.within(self) { () throws(GraphError) in try forward(x) }
+    x.graph.note(output, of: self)
+    return output
   }
 }
 

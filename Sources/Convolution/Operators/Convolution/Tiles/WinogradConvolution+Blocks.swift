@@ -1,3 +1,4 @@
+import CIntrinsics
 import Microkernels
 
 // One block of tiles through the transforms and the products.
@@ -59,6 +60,7 @@ extension WinogradConvolution {
       let part = first..<min(rows.upperBound, first + some)
       weights.withUnsafeBufferPointer { weights in
         for i in 0..<entries {
+          prefetch(weights.baseAddress! + (firstWeights + i) * matrix, depth, rows, part, isLast: i == entries - 1)
           multiply(
             weights.baseAddress! + (firstWeights + i) * matrix, depth: depth, part, v + i * inputStep,
             m + i * outputStep, columns, range.count, scratch)
@@ -100,6 +102,22 @@ extension WinogradConvolution {
       }
       product.kernels.winogradInput(
         transform, strip, rowStride: stripStride, v + (tile - first), step: step, scratch: scratch)
+    }
+  }
+
+  /// Asks for the weights of the next entry's product, or of the first of the next rows: in a network they come from memory
+  /// every time, and from one entry to the next the processor does not foresee where.
+  private func prefetch(
+    _ panels: UnsafePointer<Float>, _ depth: Int, _ rows: Range<Int>, _ part: Range<Int>, isLast: Bool
+  ) {
+    var next = panels + matrixCount
+    if isLast {
+      guard part.upperBound < rows.upperBound else { return }
+      next = panels - (entries - 1) * matrixCount + (part.count * depth)
+    }
+    let start = UnsafeRawPointer(next + part.lowerBound * depth)
+    for line in Swift.stride(from: 0, to: part.count * depth * MemoryLayout<Float>.stride, by: 64) {
+      convolve_prefetch(start + line)
     }
   }
 
