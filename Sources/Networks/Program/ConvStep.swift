@@ -31,7 +31,6 @@ final class ConvStep: Step {
     let bias = hasBias ? site.inputs[2] : nil
     var options = ConvolutionPlan.Options()
     options.weightsChange = !isConstant
-    options.weightsAreFar = site.weightsAreFar
     return isTransposed
       ? try ConvolutionPlan(
         transposing: geometry, weight: site.inputs[1], bias: bias, epilogue: epilogue, options: options)

@@ -86,8 +86,6 @@ public final class Program: CustomStringConvertible {
         tensors.append(Tensor(borrowing: base + plan.offsets[owner]!, shape: nodes[i].shape))
       }
     }
-    let weightBytes = places.values.reduce(0) { $0 + nodes[$1].shape.count * MemoryLayout<Float>.stride }
-    let weightsAreFar = graph.mode == .inference && weightBytes > Self.nearWeightBytes
     for i in nodes.indices {
       guard case .operation(let operation, let inputs) = nodes[i].source, !(operation is Operators.Reshape)
       else {
@@ -95,7 +93,7 @@ public final class Program: CustomStringConvertible {
       }
       let site = StepSite(
         inputs: inputs.map { tensors[$0] }, output: tensors[i], isConstant: inputs.map { isConstant[$0] },
-        counter: counter, weightsAreFar: weightsAreFar)
+        counter: counter)
       do {
         let step = try operation.step(site) ?? DefinitionStep(operation, site)
         if isConstant[i] {
@@ -109,9 +107,6 @@ public final class Program: CustomStringConvertible {
       }
     }
   }
-
-  /// Weights that caches shared by some cores hold from run to run.
-  private static let nearWeightBytes = 16 << 20
 
   /// For each node, whether it stays the same from run to run, and whether its memory is its own.
   private static func kinds(_ lowering: Lowering, _ graph: Graph) -> (isConstant: [Bool], isOutside: [Bool]) {

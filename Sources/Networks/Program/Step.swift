@@ -20,8 +20,6 @@ public struct StepSite {
   /// For each input, whether it stays the same from run to run.
   let isConstant: [Bool]
   let counter: RunCounter
-  /// Whether the network has more weights than the caches hold.
-  let weightsAreFar: Bool
 
   func pointer(_ i: Int) -> UnsafePointer<Float> { inputs[i].withUnsafeBufferPointer { $0.baseAddress! } }
 

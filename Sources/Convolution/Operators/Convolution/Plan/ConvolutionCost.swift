@@ -11,8 +11,6 @@ struct ConvolutionCost {
   private let rows: Int
   private let taps: Double
   private let outputs: Int
-  /// Transformed weights that are read in a cycle: from the caches further out, or from memory.
-  var weightBytesACycle = 12.0
 
   init(_ geometry: ConvolutionGeometry, _ shapes: TileShapes = Microkernels().tileShapes) {
     (self.geometry, self.shapes) = (geometry, shapes)
@@ -127,7 +125,7 @@ struct ConvolutionCost {
     // Entering and leaving the tiles of each entry's product.
     let calls = entries * blocks * (150 + 40 * inRows)
     // Transformed weights are read from the caches further out.
-    let reading = entries * inputs * Double(rows) * 4 / weightBytesACycle
+    let reading = entries * inputs * Double(rows) * 4 / 12
     // Tiles of one row go through together.
     let runs = Double(geometry.output[0] * down) * vectors(across)
     let transforms = entries * (inputs * 6 + Double(rows) * 5)
@@ -142,15 +140,12 @@ extension ConvolutionPlan {
   ///   - geometry: shapes and how the kernel moves.
   ///   - errorBudget: what algorithms must keep.
   ///   - weightsChange: whether weights are packed for each run.
-  ///   - weightsAreFar: whether weights come from memory at every run.
   ///   - epilogue: what is done to the outputs: pooling that the algorithm leaves to another pass over them counts.
   public static func estimatedCycles(
     _ geometry: ConvolutionGeometry, errorBudget: ErrorBudget = .default, weightsChange: Bool = false,
-    weightsAreFar: Bool = false,
     epilogue: Epilogue = Epilogue()
   ) -> [(algorithm: Algorithm, cycles: Double)] {
-    var cost = ConvolutionCost(geometry)
-    cost.weightBytesACycle = weightsAreFar ? 4 : 12
+    let cost = ConvolutionCost(geometry)
     var accepted: [Algorithm] = [.loops]
     if geometry.fitsTables {
       accepted += [.tiles, .direct]

@@ -26,8 +26,7 @@ extension ConvolutionPlan {
       let algorithm =
         options.algorithm
         ?? Self.estimatedCycles(
-          turned, errorBudget: options.errorBudget, weightsChange: options.weightsChange,
-          weightsAreFar: options.weightsAreFar, epilogue: epilogue
+          turned, errorBudget: options.errorBudget, weightsChange: options.weightsChange, epilogue: epilogue
         )[0].algorithm
       switch algorithm {
       case .direct: break  // its one phase reads the kernels turned round as it packs them

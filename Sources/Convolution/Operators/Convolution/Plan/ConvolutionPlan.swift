@@ -88,8 +88,6 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     public var algorithm: Algorithm?
     /// Whether weights change from run to run, as in training, so that packing them counts.
     public var weightsChange = false
-    /// Whether weights come from memory at every run, as those of a network that has more of them than the caches hold.
-    public var weightsAreFar = false
 
     public init(
       errorBudget: ErrorBudget = .default, workspaceLimit: Int? = nil, algorithm: Algorithm? = nil
@@ -128,8 +126,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     let candidates =
       options.algorithm.map { [$0] }
       ?? Self.estimatedCycles(
-        geometry, errorBudget: options.errorBudget, weightsChange: options.weightsChange,
-        weightsAreFar: options.weightsAreFar, epilogue: epilogue
+        geometry, errorBudget: options.errorBudget, weightsChange: options.weightsChange, epilogue: epilogue
       ).map(\.algorithm)
     var found: (Algorithm, any PlannedConvolution)?
     for algorithm in candidates where found == nil {
