@@ -74,7 +74,8 @@ let package = Package(
     .target(
       name: "Interchange",
       dependencies: [
-        "Convolution", "Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        "Convolution", "Networks", "Tensors", .product(name: "RealModule", package: "swift-numerics"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .target(name: "Models", dependencies: ["Convolution", "Networks", "Tensors"]),
     .target(name: "TensorFiles", dependencies: ["CZlib", "Files", "Imaging", "Tensors"]),
@@ -116,7 +117,7 @@ let package = Package(
       exclude: ["Corpus", "Vectors"]),
     .testTarget(
       name: "InterchangeTests",
-      dependencies: ["Convolution", "Interchange", "Networks", "TestSupport", "Tensors"]),
+      dependencies: ["Convolution", "Interchange", "Models", "Networks", "TestSupport", "Tensors"]),
     .testTarget(
       name: "NetworksTests", dependencies: ["Convolution", "Models", "Networks", "TestSupport", "Tensors"],
       exclude: ["Vectors"]),
@@ -125,7 +126,8 @@ let package = Package(
       dependencies: ["Datasets", "Files", "Models", "Networks", "TensorFiles", "Tensors", "Training"]),
     .testTarget(
       name: "TensorFilesTests", dependencies: ["Files", "TensorFiles", "Tensors"], exclude: ["Vectors"]),
-    .testTarget(name: "CommandTests", dependencies: ["ConvolveCommand", "Imaging", "TestSupport"]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["Convolve", "ConvolveCommand", "Imaging", "TestSupport"]),
   ] + instructionSetTargets,
   swiftLanguageModes: [.v6]
 )

@@ -16,7 +16,8 @@ public struct ArchiveMember: Sendable {
         throw FileError(path, "has no file that ends in \(suffix)")
       }
       return ArchiveMember(
-        name: member.name, content: try archive.withContent(member) { (bytes) throws(FileError) in Array(bytes) })
+        name: member.name,
+        content: try archive.withContent(member) { (bytes) throws(FileError) in Array(bytes) })
     }
   }
 

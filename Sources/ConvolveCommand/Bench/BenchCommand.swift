@@ -105,7 +105,9 @@ struct BenchCommand: ParsableCommand {
     }
     if measuresWhole, networks.isEmpty { throw ValidationError("--whole needs networks") }
     for network in networks
-    where !measuresWhole && !["all", "operators"].contains(network) && !benchNetworks.contains(where: { $0.name == network }) {
+    where !measuresWhole && !["all", "operators"].contains(network)
+      && !benchNetworks.contains(where: { $0.name == network })
+    {
       throw ValidationError(
         "\"\(network)\" has no list of layers; there are \(benchNetworks.map(\.name).joined(separator: ", ")), all; "
           + "--whole measures any network"

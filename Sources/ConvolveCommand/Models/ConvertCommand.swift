@@ -20,7 +20,8 @@ struct ConvertCommand: ParsableCommand {
   @Argument(help: "The file that is read.") var input: String
   @Argument(help: "The file that is written.") var output: String
   @Option(help: "The network whose weights they are, for .onnx.") var model: String?
-  @Option(help: ArgumentHelp("The side of the images that go in, for .onnx.", valueName: "pixels")) var size: Int?
+  @Option(help: ArgumentHelp("The side of the images that go in, for .onnx.", valueName: "pixels")) var size:
+    Int?
   @Flag(help: "Replaces a file that exists.") var force = false
 
   func validate() throws {
@@ -67,6 +68,8 @@ struct ConvertCommand: ParsableCommand {
       return (state.names.map { ($0, state[$0]!) }, [])
     }
     let file = try TensorFile(path: input)
-    return (file.tensors.enumerated().map { ($1.name.isEmpty ? "array\($0)" : $1.name, $1.tensor) }, file.integers)
+    return (
+      file.tensors.enumerated().map { ($1.name.isEmpty ? "array\($0)" : $1.name, $1.tensor) }, file.integers
+    )
   }
 }

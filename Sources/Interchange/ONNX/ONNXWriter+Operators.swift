@@ -26,7 +26,8 @@ extension ONNXWriter {
         stride: options.stride ?? options.kernel, padding: options.padding, dilation: options.dilation,
         groups: input[1]))
     return [
-      ("kernel_shape", .integers(kernel)), ("strides", .integers(spread(options.stride ?? options.kernel, rank))),
+      ("kernel_shape", .integers(kernel)),
+      ("strides", .integers(spread(options.stride ?? options.kernel, rank))),
       ("dilations", .integers(spread(options.dilation, rank))), ("pads", .integers(pads(geometry))),
       ("ceil_mode", .integer(options.ceilMode ? 1 : 0)),
     ]
@@ -69,7 +70,8 @@ extension ONNXWriter {
       throw refuse("from \(sizes) to \(outputs), whose windows differ,")
     }
     let kernel = zip(sizes, outputs).map { $0 / $1 }
-    emit("AveragePool", inputs, out, layer, ["kernel_shape": .integers(kernel), "strides": .integers(kernel)])
+    emit(
+      "AveragePool", inputs, out, layer, ["kernel_shape": .integers(kernel), "strides": .integers(kernel)])
   }
 
   mutating func write(

@@ -37,7 +37,8 @@ struct ONNXWriter {
         }
         guard tensor.shape == parameter.shape else {
           throw GraphError(
-            "\(parameter.name) has the shape \(tensor.shape) in the weights, \(parameter.shape) in the network")
+            "\(parameter.name) has the shape \(tensor.shape) in the weights, \(parameter.shape) in the network"
+          )
         }
         add(tensor, name(i))
       case .constant(let tensor): add(tensor, name(i))
@@ -118,18 +119,22 @@ struct ONNXWriter {
     let shapes = places.map { graph.nodes[$0].shape }
     let (out, shape) = (name(index), graph.nodes[index].shape)
     func refuse(_ why: String) -> GraphError {
-      GraphError("\(operation.name) \(why) has no node in ONNX's operator set \(ONNXExport.opset)", layer: layer)
+      GraphError(
+        "\(operation.name) \(why) has no node in ONNX's operator set \(ONNXExport.opset)", layer: layer)
     }
     do {
       switch operation {
       case let conv as Operators.Conv:
         let geometry = try ConvolutionGeometry(input: shapes[0], weight: shapes[1], conv.options)
         guard geometry.mode == .zeros else { throw refuse("with padding by \(geometry.mode)") }
-        emit("Conv", inputs, out, layer, ["kernel_shape": .integers(Array(shapes[1].dimensions[2...])),
-          "strides": .integers(Self.spread(conv.options.stride, geometry.rank)),
-          "dilations": .integers(Self.spread(conv.options.dilation, geometry.rank)),
-          "group": .integer(conv.options.groups), "pads": .integers(Self.pads(geometry)),
-        ])
+        emit(
+          "Conv", inputs, out, layer,
+          [
+            "kernel_shape": .integers(Array(shapes[1].dimensions[2...])),
+            "strides": .integers(Self.spread(conv.options.stride, geometry.rank)),
+            "dilations": .integers(Self.spread(conv.options.dilation, geometry.rank)),
+            "group": .integer(conv.options.groups), "pads": .integers(Self.pads(geometry)),
+          ])
       case let transposed as Operators.ConvInputGradient:
         let options = transposed.options
         let geometry = try ConvolutionGeometry(input: transposed.inputShape, weight: shapes[1], options)
@@ -139,20 +144,26 @@ struct ONNXWriter {
           let (i, k) = (3 - rank + axis, shapes[1][2 + axis])
           let (stride, dilation) = (geometry.stride[i], geometry.dilation[i])
           let padding = geometry.padding[i]
-          return shape[2 + axis] - ((shapes[0][2 + axis] - 1) * stride + dilation * (k - 1) + 1 - padding.begin - padding.end)
+          return shape[2 + axis]
+            - ((shapes[0][2 + axis] - 1) * stride + dilation * (k - 1) + 1 - padding.begin - padding.end)
         }
-        emit("ConvTranspose", inputs, out, layer, ["kernel_shape": .integers(Array(shapes[1].dimensions[2...])),
-          "strides": .integers(Self.spread(options.stride, rank)),
-          "dilations": .integers(Self.spread(options.dilation, rank)), "group": .integer(options.groups),
-          "pads": .integers(Self.pads(geometry)), "output_padding": .integers(extra),
-        ])
+        emit(
+          "ConvTranspose", inputs, out, layer,
+          [
+            "kernel_shape": .integers(Array(shapes[1].dimensions[2...])),
+            "strides": .integers(Self.spread(options.stride, rank)),
+            "dilations": .integers(Self.spread(options.dilation, rank)), "group": .integer(options.groups),
+            "pads": .integers(Self.pads(geometry)), "output_padding": .integers(extra),
+          ])
       case is Operators.Linear:
         guard shapes[0].rank == 2 else { throw refuse("of more than two axes") }
         emit("Gemm", inputs, out, layer, ["transB": .integer(1)])
       case let product as Operators.MatMul:
-        emit("Gemm", inputs, out, layer, [
-          "transA": .integer(product.transposeA ? 1 : 0), "transB": .integer(product.transposeB ? 1 : 0),
-        ])
+        emit(
+          "Gemm", inputs, out, layer,
+          [
+            "transA": .integer(product.transposeA ? 1 : 0), "transB": .integer(product.transposeB ? 1 : 0),
+          ])
       case let norm as Operators.BatchNormInference:
         emit("BatchNormalization", inputs, out, layer, ["epsilon": .float(norm.epsilon)])
       case let activation as Operators.Activate: try write(activation.activation, inputs, out, layer)
@@ -193,7 +204,8 @@ struct ONNXWriter {
         try writeAdaptive(shapes[0], shape, inputs, out, layer, refuse)
       case is Operators.Reshape:
         // The batch stays open.
-        let sizes = shape.rank > 1 && shapes[0].rank > 0 && shape[0] == shapes[0][0]
+        let sizes =
+          shape.rank > 1 && shapes[0].rank > 0 && shape[0] == shapes[0][0]
           ? [0] + shape.dimensions.dropFirst() : shape.dimensions
         emit("Reshape", [inputs[0], integers(sizes, "\(out).shape")], out, layer)
       case let permute as Operators.Permute:
@@ -201,17 +213,20 @@ struct ONNXWriter {
       case let concatenate as Operators.Concatenate:
         emit("Concat", inputs, out, layer, ["axis": .integer(concatenate.axis)])
       case let slice as Operators.Slice:
-        emit("Slice", [
-          inputs[0], integers([slice.range.lowerBound], "\(out).starts"),
-          integers([slice.range.upperBound], "\(out).ends"), integers([slice.axis], "\(out).axes"),
-        ], out, layer)
+        emit(
+          "Slice",
+          [
+            inputs[0], integers([slice.range.lowerBound], "\(out).starts"),
+            integers([slice.range.upperBound], "\(out).ends"), integers([slice.axis], "\(out).axes"),
+          ], out, layer)
       case let softmax as Operators.Softmax:
         emit("Softmax", inputs, out, layer, ["axis": .integer(softmax.axis)])
       case let softmax as Operators.LogSoftmax:
         emit("LogSoftmax", inputs, out, layer, ["axis": .integer(softmax.axis)])
       case let resize as Operators.Resize: try write(resize, shape, inputs, out, layer, refuse)
       case let shuffle as Operators.PixelShuffle where !shuffle.isInverse:
-        emit("DepthToSpace", inputs, out, layer, ["blocksize": .integer(shuffle.factor), "mode": .string("CRD")])
+        emit(
+          "DepthToSpace", inputs, out, layer, ["blocksize": .integer(shuffle.factor), "mode": .string("CRD")])
       default: throw refuse("as it stands")
       }
     } catch let error as GraphError {

@@ -60,7 +60,8 @@ extension WinogradConvolution {
       let part = first..<min(rows.upperBound, first + some)
       weights.withUnsafeBufferPointer { weights in
         for i in 0..<entries {
-          prefetch(weights.baseAddress! + (firstWeights + i) * matrix, depth, rows, part, isLast: i == entries - 1)
+          prefetch(
+            weights.baseAddress! + (firstWeights + i) * matrix, depth, rows, part, isLast: i == entries - 1)
           multiply(
             weights.baseAddress! + (firstWeights + i) * matrix, depth: depth, part, v + i * inputStep,
             m + i * outputStep, columns, range.count, scratch)
