@@ -32,7 +32,8 @@ extension RunningStatistics {
     var folded = weight
     let run = weight.shape.count / channels
     folded.withUnsafeMutableBufferPointer { w in
-      for i in w.indices { w[i] = Scalar(Double(w[i]) * factors[i / run]) }
+      guard let w = w.baseAddress else { return }
+      for k in 0..<channels { multiply(w + k * run, count: run, by: factors[k]) }
     }
     let biases = (0..<channels).map { k -> Scalar in
       let distance = Double(bias?[k] ?? 0) - statistics[k].mean
@@ -40,4 +41,13 @@ extension RunningStatistics {
     }
     return (folded, Tensor(biases, shape: [channels]))
   }
+}
+
+/// - Parameter count: elements from the first on.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+private func multiply<Scalar: FloatingScalar>(
+  _ values: UnsafeMutablePointer<Scalar>, count: Int, by factor: Double
+) {
+  for i in 0..<count { values[i] = Scalar(Double(values[i]) * factor) }
 }

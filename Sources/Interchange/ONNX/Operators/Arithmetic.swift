@@ -18,7 +18,9 @@ extension ONNXOperators {
     return [wrap(result)]
   }
 
-  private func map(_ body: (Scalar) -> Scalar) -> Tensor<Scalar> { Tensor(x.scalars.map(body), shape: x.shape) }
+  private func map(_ body: (Scalar) -> Scalar) -> Tensor<Scalar> {
+    Tensor(x.scalars.map(body), shape: x.shape)
+  }
 
   private func function() throws(InterchangeError) -> ((Double) -> Double)? {
     func number(_ name: String, _ fallback: Double) -> Double { node.float(name) ?? fallback }
@@ -40,7 +42,9 @@ extension ONNXOperators {
       let (alpha, beta) = (number("alpha", 0.2), number("beta", 0.5))
       return { max(0, min(1, alpha * $0 + beta)) }
     case "Selu":
-      let (alpha, gamma) = (number("alpha", 1.67326319217681884765625), number("gamma", 1.05070102214813232421875))
+      let (alpha, gamma) = (
+        number("alpha", 1.67326319217681884765625), number("gamma", 1.05070102214813232421875)
+      )
       return { gamma * ($0 > 0 ? $0 : alpha * Double.expMinusOne($0)) }
     case "Celu":
       let alpha = number("alpha", 1)
@@ -48,7 +52,8 @@ extension ONNXOperators {
     case "ThresholdedRelu":
       let alpha = number("alpha", 1)
       return { $0 > alpha ? $0 : 0 }
-    case "Gelu": return { 0.5 * $0 * (1 + Double.tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }
+    case "Gelu":
+      return { 0.5 * $0 * (1 + Double.tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }
     case "Clip":
       let (least, greatest) = (try optional(1)?.scalars.first, try optional(2)?.scalars.first)
       let low = node.float("min") ?? least.map { Double($0) } ?? -.infinity
