@@ -117,7 +117,8 @@ let package = Package(
       exclude: ["Corpus", "Vectors"]),
     .testTarget(
       name: "InterchangeTests",
-      dependencies: ["Convolution", "Interchange", "Models", "Networks", "TestSupport", "Tensors"]),
+      dependencies: ["Convolution", "Interchange", "Models", "Networks", "TestSupport", "Tensors"],
+      exclude: ["Vectors"]),
     .testTarget(
       name: "NetworksTests", dependencies: ["Convolution", "Models", "Networks", "TestSupport", "Tensors"],
       exclude: ["Vectors"]),

@@ -75,6 +75,22 @@ import Testing
     }
   }
 
+  /// ONNX files of which PyTorch put the weights into a file beside them (`Vectors/external.py`).
+  @Test func externalDataIsRead() throws {
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Vectors")
+    let network = try ONNXNetwork(ONNXModel(contentsOf: folder.appending(path: "external.onnx")))
+    let x = Tensor((0..<18).map { Float($0) }, shape: [1, 2, 3, 3])
+    // Weights of 0, 1, ... and a bias of 100.
+    let expected = (0..<18).reduce(Float(100)) { $0 + Float($1 * $1) }
+    #expect(try Self.run(network, x, network.state).scalars == [expected])
+    #expect(throws: InterchangeError.self) {
+      try ONNXModel(Data(contentsOf: folder.appending(path: "external.onnx")))
+    }
+    #expect(throws: InterchangeError.self) {
+      try ONNXModel(contentsOf: folder.appending(path: "outside.onnx"))
+    }
+  }
+
   /// Bytes changed, taken away or doubled: an error or a graph, never a crash. `CONVOLVE_FUZZ` sets the count.
   @Test func mutatedFiles() throws {
     let count = ProcessInfo.processInfo.environment["CONVOLVE_FUZZ"].flatMap { Int($0) } ?? 60

@@ -101,6 +101,29 @@ import Testing
     }
   }
 
+  /// The networks of the `onnx` wheel's `backend/test/data/light`, weights of which are made by ConstantOfShape:
+  /// `CONVOLVE_ONNX_LIGHT` names that folder.
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["CONVOLVE_ONNX_LIGHT"] != nil))
+  func everyLightNetwork() throws {
+    let folder = URL(filePath: ProcessInfo.processInfo.environment["CONVOLVE_ONNX_LIGHT"]!)
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+      $0.hasSuffix(".onnx")
+    }
+    #expect(names.count == 9)
+    for name in names.sorted() {
+      let network = try ONNXNetwork(ONNXModel(contentsOf: folder.appending(path: name)))
+      let output = folder.appending(path: name.replacing(".onnx", with: "_output_0.pb"))
+      guard case .float(let expected) = try ONNXModel.tensor(contentsOf: output) else { continue }
+      let shape = Shape(network.inputs[0].shape.map { $0 ?? 1 })
+      // As `onnx/backend/test/runner` fills the inputs.
+      let x = Tensor((0..<shape.count).map { Float($0) / Float(shape.count) }, shape: shape)
+      let graph = Graph(network)
+      let program = try Program(graph, outputs: [try network(graph.input("x", shape))])
+      try program.load(network.state, isComplete: false)
+      compare(.float(try program.run(["x": x])[0]), .float(expected), name)
+    }
+  }
+
   /// The same as a program, where floats go in and come out.
   private func runThroughGraph(
     _ model: ONNXModel, _ inputs: [ONNXValue], _ expected: [ONNXValue], _ name: String

@@ -144,7 +144,7 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     do {
       try measure()
-    } catch let error where !(error is ExitCode) {
+    } catch let error where !(error is ExitCode) && !(error is ValidationError) {
       Terminal.error("\(error)")
       throw ExitCode.failure
     }

@@ -32,6 +32,10 @@ extension ONNXGraphBuilder {
       if low == 0, high == nil { return try required(0).activated(.relu) }
       return nil
     case "Add": return try required(0) + required(1)
+    case "Sum":
+      var sum = try required(0)
+      for i in arguments.indices.dropFirst() { sum = try sum + required(i) }
+      return sum
     case "Sub": return try required(0) - required(1)
     case "Mul": return try required(0) * required(1)
     case "Div": return try required(0) / required(1)

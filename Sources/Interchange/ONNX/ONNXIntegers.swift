@@ -5,6 +5,9 @@ struct ONNXIntegers {
   let node: ONNXNode
   let arguments: [ONNXValue?]
 
+  /// Elements that a file of a few bytes may ask for.
+  private static let mostElements = 1 << 27
+
   /// The outputs; nil for an operator, or elements, that are not computed here.
   func callAsFunction() throws(InterchangeError) -> [ONNXValue]? {
     switch node.op {
@@ -17,9 +20,16 @@ struct ONNXIntegers {
       default: return nil
       }
     case "ConstantOfShape":
-      guard let sizes = first?.integers, sizes.allSatisfy({ (0...1 << 24).contains($0) }),
-        sizes.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue }) <= 1 << 24
-      else { return nil }
+      guard let sizes = first?.integers else { return nil }
+      var count = 1
+      for size in sizes {
+        let (product, overflow) = count.multipliedReportingOverflow(by: size)
+        guard size >= 0, !overflow, product <= Self.mostElements else {
+          throw .malformed(
+            "\(node.label) asks for the shape \(sizes); \(Self.mostElements) elements are the limit")
+        }
+        count = product
+      }
       let (shape, value) = (Shape(sizes), node.tensor("value"))
       if let number = value?.integers?.first {
         return [.int64(Tensor(repeating: Int64(number), shape: shape))]

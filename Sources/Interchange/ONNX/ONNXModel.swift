@@ -20,12 +20,14 @@ public struct ONNXModel: Sendable {
   /// - Parameter url: of an `.onnx` file.
   /// - Throws: ``InterchangeError`` where it cannot be read.
   public init(contentsOf url: URL) throws(InterchangeError) {
-    try self.init(Self.read(url))
+    try self.init(Self.read(url), folder: url.deletingLastPathComponent())
   }
 
-  /// - Parameter data: a `ModelProto` message.
+  /// - Parameters:
+  ///   - data: a `ModelProto` message.
+  ///   - folder: where files with the data of tensors lie.
   /// - Throws: ``InterchangeError`` where it is none.
-  public init(_ data: Data) throws(InterchangeError) {
+  public init(_ data: Data, folder: URL? = nil) throws(InterchangeError) {
     let model: Onnx_ModelProto
     do {
       model = try Onnx_ModelProto(serializedBytes: data)
@@ -35,7 +37,7 @@ public struct ONNXModel: Sendable {
     guard model.hasGraph else { throw .malformed("the ONNX model has no graph") }
     opset = Int(model.opsetImport.first { $0.domain.isEmpty || $0.domain == "ai.onnx" }?.version ?? 1)
     var constants: [String: ONNXValue] = [:]
-    for tensor in model.graph.initializer { constants[tensor.name] = try tensor.value() }
+    for tensor in model.graph.initializer { constants[tensor.name] = try tensor.value(folder: folder) }
     initializers = constants
     inputs = model.graph.input.map(\.name).filter { constants[$0] == nil }
     outputs = model.graph.output.map(\.name)

@@ -1,4 +1,5 @@
 import Convolution
+import Foundation
 import Tensors
 
 /// A tensor of one of the element types that ONNX files hold.
@@ -67,10 +68,14 @@ extension Onnx_TensorProto {
   /// The tensor that this message holds.
   /// - Throws: ``InterchangeError`` for a type that is not supported, data in another file, and data that do not fit
   ///   the shape.
-  func value() throws(InterchangeError) -> ONNXValue {
+  func value(folder: URL? = nil) throws(InterchangeError) -> ONNXValue {
     let label = name.isEmpty ? "a tensor" : "tensor \"\(name)\""
-    guard dataLocation != .external else {
-      throw .unsupported("\(label) has its data in another file")
+    if dataLocation == .external {
+      var whole = self
+      whole.rawData = try externalData(folder, label)
+      whole.dataLocation = .default
+      whole.externalData = []
+      return try whole.value()
     }
     var count = 1
     for size in dims {
@@ -110,5 +115,34 @@ extension Onnx_TensorProto {
         UnsafeMutableRawBufferPointer(elements).copyMemory(from: bytes)
       }
     }
+  }
+}
+
+extension Onnx_TensorProto {
+  /// The part of a file beside the model that holds the elements.
+  private func externalData(_ folder: URL?, _ label: String) throws(InterchangeError) -> Data {
+    func entry(_ key: String) -> String? { externalData.first { $0.key == key }?.value }
+    guard let folder else {
+      throw .unsupported("\(label) has its data in another file, and the model is no file")
+    }
+    guard let location = entry("location"), !location.isEmpty, !location.hasPrefix("/"),
+      !location.split(separator: "/").contains("..")
+    else {
+      throw .malformed(
+        "\(label) has its data at \"\(entry("location") ?? "")\", which is not beside the model")
+    }
+    let url = folder.appending(path: location)
+    let data: Data
+    do {
+      data = try Data(contentsOf: url, options: .alwaysMapped)
+    } catch {
+      throw .unreadable(path: url.path, reason: (error as NSError).localizedDescription)
+    }
+    let offset = entry("offset").map { Int($0) ?? -1 } ?? 0
+    let length = entry("length").map { Int($0) ?? -1 } ?? data.count - offset
+    guard offset >= 0, length >= 0, offset <= data.count, length <= data.count - offset else {
+      throw .malformed("\(label) has \(length) bytes at \(offset) of \(location), which has \(data.count)")
+    }
+    return data.subdata(in: data.startIndex + offset..<data.startIndex + offset + length)
   }
 }
