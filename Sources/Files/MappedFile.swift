@@ -19,11 +19,7 @@ public func withMappedFile<Result>(
   if status.st_mode & S_IFMT == S_IFDIR { throw FileError(path, errno: EISDIR, doing: "be read") }
   // Pipes and the like cannot be mapped.
   guard status.st_mode & S_IFMT == S_IFREG else {
-    let bytes = try readFile(path)
-    let result = bytes.withUnsafeBytes { bytes in
-      Swift.Result { () throws(FileError) in try body(bytes) }
-    }
-    return try result.get()
+    return try readFile(path).withBytes(body)
   }
   let count = Int(status.st_size)
   guard count > 0 else { throw FileError(path, "is empty; was it copied completely?") }
@@ -31,4 +27,14 @@ public func withMappedFile<Result>(
   guard let base, base != MAP_FAILED else { throw FileError(path, errno: errno, doing: "be read") }
   defer { munmap(base, count) }
   return try body(UnsafeRawBufferPointer(start: base, count: count))
+}
+
+extension [UInt8] {
+  /// Calls `body` with the bytes: as `withUnsafeBytes`, which forgets what errors are thrown.
+  package func withBytes<Result>(
+    _ body: (UnsafeRawBufferPointer) throws(FileError) -> Result
+  ) throws(FileError) -> Result {
+    let result = withUnsafeBytes { bytes in Swift.Result { () throws(FileError) in try body(bytes) } }
+    return try result.get()
+  }
 }

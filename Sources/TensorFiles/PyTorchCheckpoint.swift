@@ -25,10 +25,9 @@ public struct PyTorchCheckpoint: Sendable {
   ///   - bytes: a whole file.
   ///   - path: for errors.
   public init(decoding bytes: [UInt8], path: String) throws(FileError) {
-    let result = bytes.withUnsafeBytes { bytes in
-      Result { () throws(FileError) in try PyTorchCheckpoint(decoding: bytes, path: path) }
+    self = try bytes.withBytes { (bytes) throws(FileError) in
+      try PyTorchCheckpoint(decoding: bytes, path: path)
     }
-    self = try result.get()
   }
 
   init(decoding bytes: UnsafeRawBufferPointer, path: String) throws(FileError) {

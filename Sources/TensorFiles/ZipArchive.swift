@@ -110,24 +110,14 @@ struct ZipArchive {
       try check(member, stored)
       return try body(stored)
     }
-    let content = try inflated(stored, member)
-    let result = content.withUnsafeBytes { bytes in
-      Swift.Result { () throws(FileError) in
-        try check(member, bytes)
-        return try body(bytes)
-      }
+    return try inflated(stored, member).withBytes { (bytes) throws(FileError) in
+      try check(member, bytes)
+      return try body(bytes)
     }
-    return try result.get()
   }
 
   private func check(_ member: Member, _ content: UnsafeRawBufferPointer) throws(FileError) {
-    var (sum, start) = (crc32(0, nil, 0), 0)
-    while start < content.count {
-      let some = min(content.count - start, 1 << 30)
-      sum = crc32(sum, content.baseAddress!.assumingMemoryBound(to: UInt8.self) + start, UInt32(some))
-      start += some
-    }
-    guard UInt32(truncatingIfNeeded: sum) == member.checksum else {
+    guard checksum(content) == member.checksum else {
       throw FileError(path, "holds \(member.name) with a wrong checksum: it is damaged; fetch it again")
     }
   }
@@ -161,4 +151,16 @@ struct ZipArchive {
     }
     return content
   }
+}
+
+/// CRC-32, as zip files hold it.
+func checksum(_ content: UnsafeRawBufferPointer) -> UInt32 {
+  var (sum, start) = (crc32(0, nil, 0), 0)
+  // zlib counts in 32 bits.
+  while start < content.count {
+    let some = min(content.count - start, 1 << 30)
+    sum = crc32(sum, content.baseAddress!.assumingMemoryBound(to: UInt8.self) + start, UInt32(some))
+    start += some
+  }
+  return UInt32(truncatingIfNeeded: sum)
 }

@@ -1,5 +1,3 @@
-import CZlib
-
 /// A zip file of members that are stored as they are, each on a 64-byte boundary, as PyTorch and NumPy map them.
 func zipFile(_ members: [(name: String, content: [UInt8])]) -> [UInt8] {
   var (bytes, directory): ([UInt8], [UInt8]) = ([], [])
@@ -7,15 +5,7 @@ func zipFile(_ members: [(name: String, content: [UInt8])]) -> [UInt8] {
     for i in 0..<size { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * i))) }
   }
   for (name, content) in members {
-    let sum = content.withUnsafeBufferPointer { content -> Int in
-      var (sum, start) = (crc32(0, nil, 0), 0)
-      while start < content.count {
-        let some = min(content.count - start, 1 << 30)
-        sum = crc32(sum, content.baseAddress! + start, UInt32(some))
-        start += some
-      }
-      return Int(sum)
-    }
+    let sum = Int(content.withUnsafeBytes(checksum))
     let start = bytes.count
     let isLarge = content.count >= 0xFFFF_FFFF
     // Sizes of 64 bits, then a field that fills up to the boundary.

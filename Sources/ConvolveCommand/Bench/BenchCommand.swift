@@ -299,8 +299,7 @@ struct BenchCommand: ParsableCommand {
 
   private var cachePath: String? {
     if let cache { return cache }
-    let base = environment("XDG_CACHE_HOME").flatMap { $0.isEmpty ? nil : $0 }
-    return (base ?? environment("HOME").map { $0 + "/.cache" }).map { $0 + "/convolve/tuning.tsv" }
+    return cacheFolder.map { $0 + "/tuning.tsv" }
   }
 
   private func loadedTuning() throws -> ConvolutionTuning {

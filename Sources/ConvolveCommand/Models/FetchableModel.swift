@@ -31,10 +31,7 @@ struct FetchableModel {
     }
   }
 
-  static var folder: String {
-    let base = environment("XDG_CACHE_HOME").flatMap { $0.isEmpty ? nil : $0 }
-    return "\(base ?? "\(environment("HOME") ?? ".")/.cache")/convolve/models"
-  }
+  static var folder: String { "\(cacheFolder ?? ".cache/convolve")/models" }
 
   /// The weights, as safetensors.
   var path: String { "\(Self.folder)/\(network.rawValue).safetensors" }

@@ -17,3 +17,9 @@ func makeFolder(_ path: String) {
 
 /// Whether something is there that can be read.
 func isReadable(_ path: String) -> Bool { access(path, R_OK) == 0 }
+
+/// Where what can be made or fetched again is kept: under `XDG_CACHE_HOME`, or `~/.cache`; nil without a home.
+var cacheFolder: String? {
+  let base = environment("XDG_CACHE_HOME").flatMap { $0.isEmpty ? nil : $0 }
+  return (base ?? environment("HOME").map { $0 + "/.cache" }).map { $0 + "/convolve" }
+}

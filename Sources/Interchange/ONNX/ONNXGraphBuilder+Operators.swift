@@ -19,11 +19,9 @@ extension ONNXGraphBuilder {
       return value
     }
     if node.outputs.dropFirst().contains(where: { !$0.isEmpty }), node.op != "Dropout" { return nil }
+    if let activation = node.activation { return try required(0).activated(activation) }
     switch node.op {
     case "Identity", "Dropout": return try required(0)
-    case "Relu", "LeakyRelu", "Elu", "HardSwish", "Tanh", "Sigmoid", "Softplus":
-      return try activation(node).map { try required(0).activated($0) }
-    case "Gelu": return node.string("approximate") == "tanh" ? nil : try required(0).activated(.gelu)
     case "Clip":
       // The limits of ReLU6 alone.
       let low = node.float("min") ?? (constants.count > 1 ? constants[1]?.doubles.first : nil)
@@ -60,11 +58,11 @@ extension ONNXGraphBuilder {
         Operators.BatchNormInference(epsilon: node.float("epsilon") ?? 1e-5), required(1), required(2),
         required(3, isTrainable: false), required(4, isTrainable: false))
     case "MaxPool":
-      return try required(0).apply(Operators.MaxPool(options: try pooling(node)))
+      return try required(0).apply(Operators.MaxPool(options: try node.poolingOptions()))
     case "AveragePool":
       return try required(0).apply(
         Operators.AveragePool(
-          options: try pooling(node),
+          options: try node.poolingOptions(),
           divisor: node.integer("count_include_pad") == 1 ? .paddedWindow : .samples))
     case "GlobalAveragePool": return try required(0).apply(Operators.AdaptiveAveragePool(outputSize: [1]))
     case "Concat":
@@ -96,31 +94,12 @@ extension ONNXGraphBuilder {
     }
   }
 
-  private func activation(_ node: ONNXNode) -> Activation? {
-    switch node.op {
-    case "Relu": .relu
-    case "LeakyRelu": .leakyRelu(slope: node.float("alpha") ?? 0.01)
-    case "Elu": .elu(alpha: node.float("alpha") ?? 1)
-    case "HardSwish": .hardswish
-    case "Tanh": .tanh
-    case "Sigmoid": .sigmoid
-    case "Softplus": .softplus
-    default: nil
-    }
-  }
-
-  private func options(_ node: ONNXNode) throws -> ConvolutionGeometry.Options {
-    .init(
-      stride: node.integers("strides") ?? [1], padding: try node.padding(),
-      dilation: node.integers("dilations") ?? [1], groups: node.integer("group") ?? 1)
-  }
-
   private func conv(_ node: ONNXNode, _ x: Value, _ w: Value, _ bias: Value?) throws -> Value {
-    try x.apply(Operators.Conv(options: try options(node), hasBias: bias != nil), w, bias)
+    try x.apply(Operators.Conv(options: try node.convolutionOptions(), hasBias: bias != nil), w, bias)
   }
 
   private func convTranspose(_ node: ONNXNode, _ x: Value, _ w: Value, _ bias: Value?) throws -> Value? {
-    var options = try options(node)
+    var options = try node.convolutionOptions()
     let rank = w.shape.rank - 2
     let extra = node.integers("output_padding") ?? [Int](repeating: 0, count: rank)
     guard node.integers("output_shape") == nil, case .explicit = options.padding.extent, extra.count == rank
@@ -142,13 +121,6 @@ extension ONNXGraphBuilder {
     guard let c else { return y }
     let beta = node.float("beta") ?? 1
     return try y + (beta == 1 ? c : c.scaled(by: beta))
-  }
-
-  private func pooling(_ node: ONNXNode) throws -> PoolingGeometry.Options {
-    guard let kernel = node.integers("kernel_shape") else { throw GraphError("it lacks its kernel_shape") }
-    return PoolingGeometry.Options(
-      kernel: kernel, stride: node.integers("strides") ?? [1], padding: try node.padding(),
-      dilation: node.integers("dilations") ?? [1], ceilMode: node.integer("ceil_mode") == 1)
   }
 
   private func reduction(_ node: ONNXNode, _ x: Value, _ constants: [ONNXValue?]) throws -> Value? {

@@ -57,7 +57,7 @@ public final class ONNXNetwork: Layer {
     }
     var results: [Value] = []
     for name in model.outputs {
-      guard let entry = try builder.entry(name) else {
+      guard let entry = builder.entry(name) else {
         throw GraphError("the output \"\(name)\" is never written")
       }
       results.append(try builder.value(entry))
@@ -81,7 +81,7 @@ struct ONNXGraphBuilder {
 
   init(network: ONNXNetwork, graph: Graph) { (self.network, self.graph) = (network, graph) }
 
-  func entry(_ name: String) throws(GraphError) -> Entry? {
+  func entry(_ name: String) -> Entry? {
     entries[name] ?? network.model.initializers[name].map { .constant($0) }
   }
 
@@ -103,7 +103,7 @@ struct ONNXGraphBuilder {
     for name in node.inputs {
       if name.isEmpty {
         arguments.append(nil)
-      } else if let entry = try entry(name) {
+      } else if let entry = entry(name) {
         arguments.append(entry)
       } else {
         throw GraphError("it reads \"\(name)\", which nothing has written")

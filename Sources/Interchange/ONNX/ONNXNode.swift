@@ -88,6 +88,36 @@ public struct ONNXNode: Sendable {
     }
   }
 
+  /// How a convolution's kernel moves.
+  func convolutionOptions() throws(InterchangeError) -> ConvolutionGeometry.Options {
+    .init(
+      stride: integers("strides") ?? [1], padding: try padding(), dilation: integers("dilations") ?? [1],
+      groups: integer("group") ?? 1)
+  }
+
+  /// A pooling's windows.
+  func poolingOptions() throws(InterchangeError) -> PoolingGeometry.Options {
+    guard let kernel = integers("kernel_shape") else { throw .malformed("\(label) lacks its kernel_shape") }
+    return PoolingGeometry.Options(
+      kernel: kernel, stride: integers("strides") ?? [1], padding: try padding(),
+      dilation: integers("dilations") ?? [1], ceilMode: integer("ceil_mode") == 1)
+  }
+
+  /// The activation that the operator is.
+  var activation: Activation? {
+    switch op {
+    case "Relu": .relu
+    case "LeakyRelu": .leakyRelu(slope: float("alpha") ?? 0.01)
+    case "Elu": .elu(alpha: float("alpha") ?? 1)
+    case "Gelu": string("approximate") == "tanh" ? nil : .gelu
+    case "HardSwish": .hardswish
+    case "Tanh": .tanh
+    case "Sigmoid": .sigmoid
+    case "Softplus": .softplus
+    default: nil
+    }
+  }
+
   /// ONNX's order: all begins, then all ends.
   func amounts(_ pads: [Int]) throws(InterchangeError) -> [Padding.Amount] {
     guard pads.count.isMultiple(of: 2), !pads.isEmpty else {

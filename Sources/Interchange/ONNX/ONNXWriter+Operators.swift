@@ -14,6 +14,18 @@ extension ONNXWriter {
     return amounts.map(\.begin) + amounts.map(\.end)
   }
 
+  /// How the kernel of a convolution, or of its transpose, moves.
+  static func attributes(
+    _ options: ConvolutionGeometry.Options, _ geometry: ConvolutionGeometry, _ weight: Shape
+  ) -> [(String, Attribute)] {
+    [
+      ("kernel_shape", .integers(Array(weight.dimensions[2...]))),
+      ("strides", .integers(spread(options.stride, geometry.rank))),
+      ("dilations", .integers(spread(options.dilation, geometry.rank))), ("group", .integer(options.groups)),
+      ("pads", .integers(pads(geometry))),
+    ]
+  }
+
   static func window(
     _ options: PoolingGeometry.Options, _ input: Shape
   ) throws(GeometryError) -> [(String, Attribute)] {

@@ -127,14 +127,7 @@ struct ONNXWriter {
       case let conv as Operators.Conv:
         let geometry = try ConvolutionGeometry(input: shapes[0], weight: shapes[1], conv.options)
         guard geometry.mode == .zeros else { throw refuse("with padding by \(geometry.mode)") }
-        emit(
-          "Conv", inputs, out, layer,
-          [
-            "kernel_shape": .integers(Array(shapes[1].dimensions[2...])),
-            "strides": .integers(Self.spread(conv.options.stride, geometry.rank)),
-            "dilations": .integers(Self.spread(conv.options.dilation, geometry.rank)),
-            "group": .integer(conv.options.groups), "pads": .integers(Self.pads(geometry)),
-          ])
+        emit("Conv", inputs, out, layer, pairs: Self.attributes(conv.options, geometry, shapes[1]))
       case let transposed as Operators.ConvInputGradient:
         let options = transposed.options
         let geometry = try ConvolutionGeometry(input: transposed.inputShape, weight: shapes[1], options)
@@ -149,12 +142,7 @@ struct ONNXWriter {
         }
         emit(
           "ConvTranspose", inputs, out, layer,
-          [
-            "kernel_shape": .integers(Array(shapes[1].dimensions[2...])),
-            "strides": .integers(Self.spread(options.stride, rank)),
-            "dilations": .integers(Self.spread(options.dilation, rank)), "group": .integer(options.groups),
-            "pads": .integers(Self.pads(geometry)), "output_padding": .integers(extra),
-          ])
+          pairs: Self.attributes(options, geometry, shapes[1]) + [("output_padding", .integers(extra))])
       case is Operators.Linear:
         guard shapes[0].rank == 2 else { throw refuse("of more than two axes") }
         emit("Gemm", inputs, out, layer, ["transB": .integer(1)])

@@ -17,8 +17,6 @@ package struct PlanePooling: Sendable {
     blocks = isSquares ? nil : geometry.maximumBlocks
   }
 
-  private var planes: Int { geometry.batch * geometry.channels }
-
   /// The greatest of every window.
   package func maximum(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
     if let blocks { return blocks.run(x, into: y, Finish(nil, adding: nil, to: y), pool: .shared) }
@@ -26,7 +24,7 @@ package struct PlanePooling: Sendable {
     let outputs = loops.outputPlane
     let (width, columns) = (geometry.input[2], geometry.output[2])
     let kernels = Microkernels()
-    ThreadPool.shared.parallelFor(planes) { plane in
+    ThreadPool.shared.parallelFor(loops.planes) { plane in
       let (x, y) = (x + plane * inputs, y + plane * outputs)
       if isSquares {
         for row in 0..<geometry.output[1] {
@@ -46,7 +44,7 @@ package struct PlanePooling: Sendable {
     let inputs = loops.inputPlane
     let outputs = loops.outputPlane
     let isPlane = geometry.input[0] == 1 && geometry.output[0] == 1 && geometry.windows != nil
-    ThreadPool.shared.parallelFor(planes) { plane in
+    ThreadPool.shared.parallelFor(loops.planes) { plane in
       let (u, x, dx) = (u + plane * outputs, x + plane * inputs, dx + plane * inputs)
       if isSquares {
         squares(u, x, dx)

@@ -7,10 +7,10 @@ extension ONNXOperators {
     switch node.op {
     case "Conv":
       let w = try weight()
-      return [wrap(try conv(x, weight: w, bias: try optional(2), try options()))]
+      return [wrap(try conv(x, weight: w, bias: try optional(2), try node.convolutionOptions()))]
     case "ConvTranspose":
       let w = try weight()
-      var options = try options()
+      var options = try node.convolutionOptions()
       if let size = node.integers("output_shape") {
         let upper = node.string("auto_pad") == "SAME_UPPER"
         options.padding = Padding(
@@ -24,7 +24,7 @@ extension ONNXOperators {
         wrap(
           try deformConv2d(
             x, weight: w, offset: try required(2), mask: try optional(4), bias: try optional(3),
-            try options(),
+            try node.convolutionOptions(),
             offsetGroups: node.integer("offset_group") ?? 1))
       ]
     default: return nil
@@ -37,11 +37,5 @@ extension ONNXOperators {
       throw .malformed("kernel_shape \(kernel) of \(node.label) is not that of its weight, \(w.shape)")
     }
     return w
-  }
-
-  private func options() throws(InterchangeError) -> ConvolutionGeometry.Options {
-    .init(
-      stride: node.integers("strides") ?? [1], padding: try node.padding(),
-      dilation: node.integers("dilations") ?? [1], groups: node.integer("group") ?? 1)
   }
 }

@@ -17,21 +17,7 @@ extension ONNXOperators {
       return [wrap(y.reshaped(x.shape))]
     case "Gemm": return [wrap(try gemm())]
     case "MatMul": return [wrap(try matmul(x, try required(1)))]
-    default: return activation.map { [wrap($0(x))] }
-    }
-  }
-
-  private var activation: Activation? {
-    switch node.op {
-    case "Relu": .relu
-    case "LeakyRelu": .leakyRelu(slope: node.float("alpha") ?? 0.01)
-    case "Elu": .elu(alpha: node.float("alpha") ?? 1)
-    case "Gelu": node.string("approximate") == "tanh" ? nil : .gelu
-    case "HardSwish": .hardswish
-    case "Tanh": .tanh
-    case "Sigmoid": .sigmoid
-    case "Softplus": .softplus
-    default: nil
+    default: return node.activation.map { [wrap($0(x))] }
     }
   }
 

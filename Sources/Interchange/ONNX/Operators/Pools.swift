@@ -6,13 +6,13 @@ extension ONNXOperators {
   func pooling() throws -> [ONNXValue]? {
     switch node.op {
     case "MaxPool":
-      let (values, indices) = try maxPool(x, try options())
+      let (values, indices) = try maxPool(x, try node.poolingOptions())
       guard node.outputs.count > 1 else { return [wrap(values)] }
       return [wrap(values), .int64(counted(indices, columnMajor: node.integer("storage_order") == 1))]
     case "AveragePool":
       let divisor: AverageDivisor = node.integer("count_include_pad") == 1 ? .paddedWindow : .samples
-      return [wrap(try averagePool(x, try options(), divisor: divisor))]
-    case "LpPool": return [wrap(try lpPool(x, p: power, try options()))]
+      return [wrap(try averagePool(x, try node.poolingOptions(), divisor: divisor))]
+    case "LpPool": return [wrap(try lpPool(x, p: power, try node.poolingOptions()))]
     case "GlobalMaxPool": return [wrap(try globalMaxPool(x).values)]
     case "GlobalAveragePool": return [wrap(try globalAveragePool(x))]
     case "GlobalLpPool": return [wrap(try globalLpPool(x, p: power))]
@@ -23,15 +23,6 @@ extension ONNXOperators {
 
   /// An integer since opset 2.
   private var power: Double { node.integer("p").map(Double.init) ?? node.float("p") ?? 2 }
-
-  private func options() throws(InterchangeError) -> PoolingGeometry.Options {
-    guard let kernel = node.integers("kernel_shape") else {
-      throw .malformed("\(node.label) lacks its kernel_shape")
-    }
-    return PoolingGeometry.Options(
-      kernel: kernel, stride: node.integers("strides") ?? [1], padding: try node.padding(),
-      dilation: node.integers("dilations") ?? [1], ceilMode: node.integer("ceil_mode") == 1)
-  }
 
   /// ONNX counts places through all planes, and in planes along columns where asked.
   private func counted(_ indices: Tensor<Int64>, columnMajor: Bool) -> Tensor<Int64> {
@@ -56,7 +47,7 @@ extension ONNXOperators {
     guard case .int64(let counted)? = arguments.optional(1) else {
       throw InterchangeError.malformed("\(node.label) lacks its indices")
     }
-    let size = try maxUnpoolSize(input: Array(x.shape.dimensions.dropFirst(2)), try options())
+    let size = try maxUnpoolSize(input: Array(x.shape.dimensions.dropFirst(2)), try node.poolingOptions())
     let plane = Int64(size.reduce(1, *))
     let perPlane = counted.shape.dimensions.dropFirst(2).reduce(1, *)
     let indices = Tensor(

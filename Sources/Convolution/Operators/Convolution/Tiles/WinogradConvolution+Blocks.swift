@@ -90,8 +90,7 @@ extension WinogradConvolution {
     let offset = offsets(piece)
     for (tile, count) in segments {
       let (row, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
-      let outputPlane = row / tilesDown
-      let (n, z) = deep == 1 ? (outputPlane, 0) : outputPlane.quotientAndRemainder(dividingBy: deep)
+      let (n, z) = (row / tilesDown).quotientAndRemainder(dividingBy: deep)
       if let source = planes[z + offset.z] {
         let x = x + (n * sample + source * input[1] * input[2])
         let top = row % tilesDown * height + offset.y
@@ -164,8 +163,7 @@ extension WinogradConvolution {
     let wide = side * product.shapes.lanes
     for (tile, count) in segments {
       let (row, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
-      let outputPlane = row / tilesDown
-      let (n, z) = deep == 1 ? (outputPlane, 0) : outputPlane.quotientAndRemainder(dividingBy: deep)
+      let (n, z) = (row / tilesDown).quotientAndRemainder(dividingBy: deep)
       let y = y + (n * sample + z * height * width)
       let (top, left) = (row % tilesDown * tall, side * tileColumn)
       let isWhole = !pools && top + tall <= height && left + wide <= width && count == product.shapes.lanes
