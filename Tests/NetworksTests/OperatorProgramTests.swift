@@ -51,4 +51,17 @@ import Testing
     try ProgramTests.check(
       graph, [value, loss] + graph.gradients(of: loss, withRespectTo: inputs), tensors, tolerance: 5e-5)
   }
+
+  /// The taps of a dilated window may all lie beside the samples: -infinity, as PyTorch, and no gradient.
+  @Test(arguments: [[1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1, 1]] as [Shape])
+  func windowsWithoutSamples(shape: Shape) throws {
+    let options = PoolingGeometry.Options(kernel: [2], stride: [1], padding: .symmetric(1), dilation: [2])
+    let graph = Graph(DifferentiationTests.None(), mode: .training)
+    let x = graph.input("x", shape)
+    let y = try x.apply(Operators.MaxPool(options: options))
+    let dx = try graph.gradients(of: y.sum().reshaped([]), withRespectTo: [x])
+    let results = try Program(graph, outputs: [y] + dx).run(["x": Tensor(repeating: 3, shape: shape)])
+    #expect(results.map(\.scalars) == [[-.infinity], [0]])
+    #expect(try maxPoolValues(Tensor<Float>(repeating: 3, shape: shape), options).scalars == [-.infinity])
+  }
 }

@@ -23,7 +23,7 @@ struct NetworkMeasurement: Encodable {
   /// - Parameters:
   ///   - model: with its own weights where it has some, random ones otherwise.
   ///   - batch: images in a run.
-  ///   - seconds: for how long it is run, after two runs that are not counted.
+  ///   - seconds: for how long it is run, after one run that is not counted.
   init(_ model: NamedModel, batch: Int, seconds: Double) throws {
     let imageShape = model.imageShape()
     let network = try model.network(imageShape: imageShape)
@@ -36,16 +36,7 @@ struct NetworkMeasurement: Encodable {
     if case .onnx(let network) = model.kind { try program.load(network.state, isComplete: false) }
     var g = SeededGenerator(seed: 1)
     let images = ["images": Tensor<Float>.randomNormal(shape: input.shape, using: &g)]
-    for _ in 0..<2 { _ = try program.run(images) }
-    var times: [Double] = []
-    let start = ContinuousClock.now
-    while times.count < 5 || ContinuousClock.now - start < .seconds(seconds) {
-      let one = ContinuousClock.now
-      _ = try program.run(images)
-      times.append((ContinuousClock.now - one) / .seconds(1))
-    }
-    times.sort()
-    let median = times[times.count / 2]
+    let median = try medianTime(seconds: seconds) { _ = try program.run(images) }
     (net, self.batch, threads) = (model.name, batch, ThreadPool.shared.threadCount)
     ms = median * 1e3
     imagesPerSecond = Double(batch) / median

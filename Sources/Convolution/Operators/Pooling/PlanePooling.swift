@@ -32,7 +32,7 @@ package struct PlanePooling: Sendable {
           kernels.maximumOfSquares(a, a + width, y + row * columns, count: columns)
         }
       } else {
-        loops.forEachGreatest(x) { output, place in y[output] = x[place] }
+        loops.forEachExtreme(x, .greatest) { output, place in y[output] = place < 0 ? -.infinity : x[place] }
       }
     }
   }
@@ -52,7 +52,7 @@ package struct PlanePooling: Sendable {
         windows(u, x, dx)
       } else {
         dx.update(repeating: 0, count: inputs)
-        loops.forEachGreatest(x) { output, place in dx[place] += u[output] }
+        loops.forEachExtreme(x, .greatest) { output, place in if place >= 0 { dx[place] += u[output] } }
       }
     }
   }
@@ -88,6 +88,8 @@ package struct PlanePooling: Sendable {
         let left = column &* across.stride &- geometry.padding[2].begin
         let isInside = left >= 0 && left &+ across.dilation &* (across.kernel &- 1) < width
         let columns = isInside ? 0..<across.kernel : inside(left, across, width)
+        // Holes between the taps may let no sample in.
+        if rows.isEmpty || columns.isEmpty { continue }
         // The first greatest in reading order, NaN above all; chosen without branches, which would be guessed wrong.
         var place =
           (top &+ rows.lowerBound &* down.dilation) &* width &+ left &+ columns.lowerBound &* across.dilation

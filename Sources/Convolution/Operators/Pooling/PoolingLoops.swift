@@ -61,13 +61,18 @@ struct PoolingLoops<Scalar: FloatingScalar> {
     }
   }
 
-  /// Calls `body` with each output's place in its plane, and that of the first greatest of its samples, NaN above all.
+  /// Calls `body` with each output's place in its plane, and that of the first greatest (or least) of its samples, NaN before
+  /// all; -1 where holes between the taps let none in.
   @inline(__always)
-  func forEachGreatest(_ x: UnsafePointer<Scalar>, _ body: (_ output: Int, _ place: Int) -> Void) {
+  func forEachExtreme(
+    _ x: UnsafePointer<Scalar>, _ kind: Extreme, _ body: (_ output: Int, _ place: Int) -> Void
+  ) {
+    let sign: Scalar = kind == .greatest ? 1 : -1
     forEachWindow { output, z, row, column in
-      var place = -1
+      var (best, place) = (-Scalar.infinity, -1)
       forEachSample(z, row, column) { sample in
-        if place < 0 || !(x[sample] <= x[place]) && !x[place].isNaN { place = sample }
+        let value = sign * x[sample]
+        if place < 0 || value > best || (value.isNaN && !best.isNaN) { (best, place) = (value, sample) }
       }
       body(output, place)
     }
@@ -104,14 +109,9 @@ struct PoolingLoops<Scalar: FloatingScalar> {
     _ input: UnsafePointer<Scalar>, _ kind: Extreme, into y: UnsafeMutablePointer<Scalar>,
     _ indices: UnsafeMutablePointer<Int64>
   ) {
-    let sign: Scalar = kind == .greatest ? 1 : -1
-    forEachWindow { output, z, row, column in
-      var (best, place) = (-Scalar.infinity, -1)
-      forEachSample(z, row, column) { sample in
-        let value = sign * input[sample]
-        if place < 0 || value > best || (value.isNaN && !best.isNaN) { (best, place) = (value, sample) }
-      }
-      (y + output).initialize(to: sign * best)
+    let nothing: Scalar = kind == .greatest ? -.infinity : .infinity
+    forEachExtreme(input, kind) { output, place in
+      (y + output).initialize(to: place < 0 ? nothing : input[place])
       indices[output] = Int64(place)
     }
   }
