@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -25,8 +27,28 @@ public func withMappedFile<Result>(
   guard count > 0 else { throw FileError(path, "is empty; was it copied completely?") }
   let base = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0)
   guard let base, base != MAP_FAILED else { throw FileError(path, errno: errno, doing: "be read") }
-  defer { munmap(base, count) }
-  return try body(UnsafeRawBufferPointer(start: base, count: count))
+  let bytes = UnsafeRawBufferPointer(start: base, count: count)
+  mappedFiles.withLock { $0.append(UInt(bitPattern: base)..<UInt(bitPattern: base) + UInt(count)) }
+  defer {
+    mappedFiles.withLock { $0.removeAll { $0.lowerBound == UInt(bitPattern: base) } }
+    munmap(base, count)
+  }
+  return try body(bytes)
+}
+
+/// Where files are mapped now.
+private let mappedFiles = Mutex<[Range<UInt>]>([])
+
+/// Lets the process's memory go of whole pages that have been read: they are mapped again when they are touched. Bytes that
+/// are no part of a mapped file stay as they are.
+package func forgetPages(of bytes: UnsafeRawBufferPointer) {
+  guard let base = bytes.baseAddress else { return }
+  let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
+  let address = UInt(bitPattern: base)
+  let start = (address + page - 1) / page * page
+  let end = (address + UInt(bytes.count)) / page * page
+  guard start < end, mappedFiles.withLock({ $0.contains { $0.contains(start) } }) else { return }
+  madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), MADV_DONTNEED)
 }
 
 extension [UInt8] {

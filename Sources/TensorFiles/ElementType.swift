@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// The numbers that a file can hold.
@@ -21,6 +22,7 @@ enum ElementType: String, CaseIterable, Sendable {
   /// - Precondition: the bytes are as many as they take.
   func tensor(_ bytes: UnsafeRawBufferPointer, _ shape: Shape) -> Tensor<Float> {
     precondition(bytes.count == shape.count * size)
+    defer { forgetPages(of: bytes) }
     return Tensor(unsafeUninitializedShape: shape) { out in
       guard let out = out.baseAddress else { return }
       #if _endian(little)

@@ -50,6 +50,15 @@ final class AlignedStorage: @unchecked Sendable {
     #endif
   }
 
+  /// Lets go of the pages: what they held is lost, and zeros are there when they are touched again.
+  func discard() {
+    guard !isBorrowed, capacity >= 1 << 20 else { return }
+    let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
+    let start = (UInt(bitPattern: base) + page - 1) / page * page
+    let end = (UInt(bitPattern: base) + UInt(capacity)) / page * page
+    madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), MADV_DONTNEED)
+  }
+
   deinit {
     if !isBorrowed, !RecycledBlocks.shared.keep(base, capacity) { free(base) }
   }

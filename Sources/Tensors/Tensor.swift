@@ -87,6 +87,11 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
         start: storage.base.assumingMemoryBound(to: Scalar.self), count: shape.count))
   }
 
+  /// Gives the memory of elements that nobody reads again to the system at once, where no other tensor shares it.
+  package mutating func discard() {
+    if isKnownUniquelyReferenced(&storage) { storage.discard() }
+  }
+
   /// The same elements under another shape of the same count.
   public func reshaped(_ shape: Shape) -> Tensor {
     precondition(

@@ -9,6 +9,7 @@ public final class Classifier {
   public let classes: Int
   private let imageShape: Shape
 
+  /// - Parameter state: the weights, once and for all; without them ``load(_:)`` gives some.
   /// - Throws: `GraphError` where the network does not take the images, or puts out no `[N, classes]`.
   public init(
     _ network: any Layer, imageShape: Shape, batchSize: Int, state: StateDict? = nil
@@ -21,10 +22,10 @@ public final class Classifier {
     }
     classes = logits.shape[1]
     (self.batchSize, self.imageShape) = (batchSize, imageShape)
-    program = try Program(graph, outputs: [logits])
-    if let state { try program.load(state) }
+    program = try Program(graph, outputs: [logits], weights: state)
   }
 
+  /// Takes weights, in a classifier made without them.
   public func load(_ state: StateDict) throws(GraphError) { try program.load(state) }
 
   /// The logits of up to a batch of images: `[N, classes]`.

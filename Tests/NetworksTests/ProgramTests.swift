@@ -139,6 +139,24 @@ import Testing
     #expect(program.listing.count == 22)
   }
 
+  @Test func fixedWeightsGiveTheSameBitsRunAfterRun() throws {
+    let network = ResNet(.resNet18, classes: 10, width: 16)
+    let graph = Graph(network)
+    let outputs = [try network(graph.input("x", [1, 3, 64, 64]))]
+    var g = SeededGenerator(seed: 3)
+    let x = ["x": Tensor<Float>.randomNormal(shape: [1, 3, 64, 64], using: &g)]
+    let loaded = try Program(graph, outputs: outputs)
+    try loaded.load(StateDict(initializing: graph.parameters))
+    let fixed = try Program(graph, outputs: outputs, weights: StateDict(initializing: graph.parameters))
+    let expected = try loaded.run(x)
+    // The second run goes without what the first let go of.
+    for _ in 0..<2 { #expect(try fixed.run(x) == expected) }
+    let error = #expect(throws: GraphError.self) {
+      try Program(graph, outputs: outputs, weights: StateDict())
+    }
+    #expect(error?.message.contains("conv1.weight") == true)
+  }
+
   @Test func wrongWeightsAndInputsAreNamed() throws {
     let network = LeNet5()
     let graph = Graph(network)

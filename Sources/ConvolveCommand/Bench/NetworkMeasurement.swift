@@ -31,9 +31,11 @@ struct NetworkMeasurement: Encodable {
     let input = graph.input("images", Shape([batch] + imageShape.dimensions))
     let output = try network(input)
     let summary = NetworkSummary(graph)
-    let program = try Program(graph, outputs: [output])
-    try program.load(StateDict(initializing: graph.parameters))
-    if case .onnx(let network) = model.kind { try program.load(network.state, isComplete: false) }
+    var weights = StateDict(initializing: graph.parameters)
+    if case .onnx(let network) = model.kind {
+      for name in network.state.names { weights[name] = network.state[name] }
+    }
+    let program = try Program(graph, outputs: [output], weights: weights)
     var g = SeededGenerator(seed: 1)
     let images = ["images": Tensor<Float>.randomNormal(shape: input.shape, using: &g)]
     let median = try medianTime(seconds: seconds) { _ = try program.run(images) }

@@ -113,8 +113,7 @@ struct PredictCommand: ParsableCommand {
     let network = try named.network(imageShape: named.imageShape())
     let graph = Graph(network)
     let x = graph.input("images", input.shape)
-    let program = try Program(graph, outputs: [try network(x)])
-    try program.load(try named.state(weights: weights))
+    let program = try Program(graph, outputs: [try network(x)], weights: try named.state(weights: weights))
     let edges = try program.run(["images": input])[0]
     try contactSheet(edges, columns: 1, scale: 1, border: 0).write(to: out, replacing: force)
   }

@@ -27,6 +27,11 @@ final class ConvStep: Step {
     if isConstant { plan = try makePlan() }
   }
 
+  var readsConstants: Bool {
+    let isResidualConstant = hasResidual && site.isConstant[site.inputs.count - 1]
+    return !isConstant || plan?.readsWeight != false || site.isConstant[0] || isResidualConstant
+  }
+
   private func makePlan() throws(GeometryError) -> ConvolutionPlan {
     let bias = hasBias ? site.inputs[2] : nil
     var options = ConvolutionPlan.Options()

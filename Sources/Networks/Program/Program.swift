@@ -13,8 +13,9 @@ public final class Program: CustomStringConvertible {
   private var tensors: [Tensor<Float>] = []
   /// What outlives a run: parameters, constants and what follows from them alone.
   private var kept: [Int: Tensor<Float>] = [:]
-  private var constantSteps: [any Step] = []
+  private var preparation = Preparation()
   private var steps: [any Step] = []
+  private let hasFixedWeights: Bool
   private var stepNames: [String] = []
   private var parameterNodes: [String: Int] = [:]
   private var inputNodes: [String: Int] = [:]
@@ -29,11 +30,15 @@ public final class Program: CustomStringConvertible {
   ///   - seed: of random steps.
   ///   - memoryLimit: bytes that the tensors of a run may share; above it, cheap operators of the forward pass (those up
   ///     to the first output) are computed again where the backward pass needs them.
-  /// - Throws: ``GraphError``, also where the limit cannot be kept.
+  ///   - weights: of a graph for inference, once and for all: they are taken without a copy, and those that the first
+  ///     run packs in an order of its own are let go of then. Such a program loads no others, and has no ``state``.
+  /// - Throws: ``GraphError``, also where the limit cannot be kept, and for weights that are missing or of other shapes.
   public init(
-    _ graph: Graph, outputs: [Value], seed: UInt64 = 0, memoryLimit: Int? = nil
+    _ graph: Graph, outputs: [Value], seed: UInt64 = 0, memoryLimit: Int? = nil, weights: StateDict? = nil
   ) throws(GraphError) {
+    precondition(weights == nil || graph.mode == .inference, "training changes its weights")
     self.graph = graph
+    hasFixedWeights = weights != nil
     counter = RunCounter(seed: seed)
     outputCount = outputs.count
     var lowering = Lowering(graph, outputs: outputs.map(\.index) + graph.updates.map(\.value))
@@ -77,7 +82,11 @@ public final class Program: CustomStringConvertible {
       let owner = plan.owner[i]
       if isOutside[owner] {
         if owner == i {
-          let room = Tensor<Float>(zeros: [MemoryPlan.room(nodes[i].shape)])
+          if let weights, case .parameter(let index) = nodes[i].source {
+            kept[i] = try Self.weight(graph.parameters[index], of: weights)
+          }
+          let room =
+            kept[i] ?? Tensor<Float>(unsafeUninitializedShape: [MemoryPlan.room(nodes[i].shape)]) { _ in }
           kept[i] = room
           if case .constant(let value) = nodes[i].source { Self.copy(value, to: Self.pointer(room)) }
         }
@@ -96,9 +105,10 @@ public final class Program: CustomStringConvertible {
         counter: counter)
       do {
         let step = try operation.step(site) ?? DefinitionStep(operation, site)
-        if isConstant[i] {
-          constantSteps.append(step)
-        } else {
+        preparation.append(
+          step, node: isConstant[i] ? plan.owner[i] : nil,
+          reads: inputs.map { plan.owner[$0] }.filter { isOutside[$0] })
+        if !isConstant[i] {
           steps.append(step)
           stepNames.append(lowering.name(i))
         }
@@ -106,6 +116,20 @@ public final class Program: CustomStringConvertible {
         throw GraphError("\(operation.name): \(error)", layer: nodes[i].layer)
       }
     }
+    preparation.order(needed: lowering.outputs.map { plan.owner[$0] })
+  }
+
+  private static func weight(
+    _ parameter: Graph.Parameter, of state: StateDict
+  ) throws(GraphError) -> Tensor<Float> {
+    guard let tensor = state[parameter.name] else {
+      throw GraphError("the weights have no \(parameter.name), of shape \(parameter.shape)")
+    }
+    guard tensor.shape == parameter.shape else {
+      throw GraphError(
+        "\(parameter.name) has the shape \(tensor.shape) in the weights, \(parameter.shape) in the network")
+    }
+    return tensor
   }
 
   /// For each node, whether it stays the same from run to run, and whether its memory is its own.
@@ -144,18 +168,9 @@ public final class Program: CustomStringConvertible {
   /// - Throws: ``GraphError`` for a tensor of another shape than the parameter's, and for a parameter that is missing
   ///   where `isComplete`.
   public func load(_ state: StateDict, isComplete: Bool = true) throws(GraphError) {
-    for parameter in parameters {
-      guard let tensor = state[parameter.name] else {
-        if isComplete {
-          throw GraphError("the weights have no \(parameter.name), of shape \(parameter.shape)")
-        }
-        continue
-      }
-      guard tensor.shape == parameter.shape else {
-        throw GraphError(
-          "\(parameter.name) has the shape \(tensor.shape) in the weights, \(parameter.shape) in the network")
-      }
-      Self.copy(tensor, to: pointer(parameter.name)!)
+    precondition(!hasFixedWeights, "a program made with weights keeps them")
+    for parameter in parameters where isComplete || state[parameter.name] != nil {
+      Self.copy(try Self.weight(parameter, of: state), to: pointer(parameter.name)!)
     }
     isPrepared = false
   }
@@ -169,8 +184,10 @@ public final class Program: CustomStringConvertible {
   }
 
   /// The parameters as they are now.
+  /// - Precondition: the program was not made with its weights.
   public var state: StateDict {
-    StateDict(parameters.map { ($0.name, tensors[parameterNodes[$0.name]!].copied) })
+    precondition(!hasFixedWeights, "a program made with weights lets go of them: keep them beside it")
+    return StateDict(parameters.map { ($0.name, tensors[parameterNodes[$0.name]!].copied) })
   }
 
   /// A parameter's memory, to change it between runs of a training program.
@@ -210,11 +227,7 @@ public final class Program: CustomStringConvertible {
   func run() throws(GraphError) {
     do {
       if !isPrepared {
-        for step in constantSteps {
-          try step.prepare()
-          try step.run()
-        }
-        for step in steps { try step.prepare() }
+        try preparation.run { if hasFixedWeights { kept[$0]?.discard() } }
         isPrepared = true
       }
       for step in steps { try step.run() }

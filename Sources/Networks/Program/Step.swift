@@ -5,11 +5,14 @@ import Tensors
 public protocol Step: AnyObject {
   /// Called when inputs that do not change between runs have changed.
   func prepare() throws(GeometryError)
+  /// Whether runs read the inputs that do not change, once `prepare` has seen them.
+  var readsConstants: Bool { get }
   func run() throws(GeometryError)
 }
 
 extension Step {
   public func prepare() {}
+  public var readsConstants: Bool { true }
 }
 
 /// Where a step stands in a program.

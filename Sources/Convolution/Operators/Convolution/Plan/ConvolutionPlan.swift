@@ -204,6 +204,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     planned.repack(weight, bias?.scalars)
   }
 
+  /// Whether runs read the weight that the plan was made from, not what was packed of it.
+  package var readsWeight: Bool { planned.readsWeight }
+
   /// Frees the packed weights until ``repack(weight:bias:)``, so that plans that run one after another share memory.
   package mutating func releaseWeights() { planned.releaseWeights() }
 

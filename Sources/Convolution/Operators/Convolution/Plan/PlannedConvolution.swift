@@ -5,6 +5,9 @@ protocol PlannedConvolution: Sendable {
   /// Bytes of weights in the algorithm's order.
   var weightBytes: Int { get }
 
+  /// Whether runs read the weight itself, not what was packed of it.
+  var readsWeight: Bool { get }
+
   /// Bytes of working memory that each thread needs.
   var workspaceBytes: Int { get }
 
@@ -21,6 +24,7 @@ protocol PlannedConvolution: Sendable {
 }
 
 extension PlannedConvolution {
+  var readsWeight: Bool { false }
   mutating func repack(_ weight: Tensor<Float>, _ bias: [Float]?) -> Bool { false }
   mutating func releaseWeights() {}
 }
@@ -31,6 +35,7 @@ struct PlannedLoops: PlannedConvolution {
   let weight: Tensor<Float>
   let bias: [Float]?
 
+  var readsWeight: Bool { true }
   var weightBytes: Int { weight.shape.count * MemoryLayout<Float>.stride }
   var workspaceBytes: Int { 0 }
 
@@ -58,6 +63,7 @@ struct PlannedPhases: PlannedConvolution {
     for i in phases.indices { phases[i].releaseWeights() }
   }
 
+  var readsWeight: Bool { phases.contains { $0.readsWeight } }
   var weightBytes: Int { phases.reduce(0) { $0 + $1.weightBytes } }
   var workspaceBytes: Int { phases.map(\.workspaceBytes).max() ?? 0 }
 
