@@ -48,9 +48,14 @@ let package = Package(
     .target(
       name: "Tensors", dependencies: ["CIntrinsics", .product(name: "RealModule", package: "swift-numerics")]),
     .target(
-      name: "Convolution",
+      name: "Fourier",
       dependencies: [
         "CIntrinsics", "Microkernels", "Tensors", .product(name: "RealModule", package: "swift-numerics"),
+      ]),
+    .target(
+      name: "Convolution",
+      dependencies: [
+        "CIntrinsics", "Fourier", "Microkernels", "Tensors", .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
@@ -90,7 +95,7 @@ let package = Package(
     .target(
       name: "Convolve",
       dependencies: [
-        "Convolution", "Datasets", "Imaging", "Interchange", "Microkernels", "Models", "Networks", "Search",
+        "Convolution", "Datasets", "Fourier", "Imaging", "Interchange", "Microkernels", "Models", "Networks", "Search",
         "TensorFiles", "Tensors", "Training",
       ]),
     .executableTarget(
@@ -99,6 +104,7 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "MicrokernelsTests", dependencies: ["CIntrinsics", "Microkernels", "Tensors"]),
+    .testTarget(name: "FourierTests", dependencies: ["Fourier", "TestSupport", "Tensors"]),
     .testTarget(
       name: "ConvolutionTests",
       dependencies: [

@@ -8,6 +8,7 @@ let package = Package(
   targets: [
     .executableTarget(name: "filters", dependencies: [.product(name: "Convolve", package: "convolve")]),
     .executableTarget(name: "losses", dependencies: [.product(name: "Convolve", package: "convolve")]),
+    .executableTarget(name: "transforms", dependencies: [.product(name: "Convolve", package: "convolve")]),
     .executableTarget(name: "training", dependencies: [.product(name: "Convolve", package: "convolve")]),
   ],
   swiftLanguageModes: [.v6]

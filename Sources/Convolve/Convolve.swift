@@ -1,5 +1,6 @@
 @_exported import Convolution
 @_exported import Datasets
+@_exported import Fourier
 @_exported import Imaging
 @_exported import Interchange
 @_exported import Microkernels

@@ -33,7 +33,7 @@ final class AlignedStorage: @unchecked Sendable {
       self.capacity = capacity
       return
     }
-    let isLarge = wanted >= RecycledBlocks.smallest
+    let isLarge = wanted >= RecycledBlocks.large
     let alignment = isLarge ? 2 << 20 : 64
     let (rounded, overflow) = wanted.addingReportingOverflow(alignment - 1)
     precondition(!overflow, "storage of \(byteCount) bytes cannot be addressed")

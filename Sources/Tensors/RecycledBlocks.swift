@@ -10,13 +10,16 @@ import Synchronization
 
 /// Large blocks of memory that nobody uses now, kept for the next storage of about that size.
 ///
-/// At most 8 blocks and 512 MiB are kept; the oldest is freed first.
+/// At most 32 blocks and 512 MiB are kept; the oldest is freed first.
 final class RecycledBlocks: Sendable {
   static let shared = RecycledBlocks()
 
-  /// Smaller blocks are left to the system's allocator, which recycles them itself.
-  static let smallest = 4 << 20
-  private static let mostBlocks = 8
+  /// Smaller blocks are left to the system's allocator, which gives those from here on back to the system when they are
+  /// freed, and clears their pages when they are wanted again.
+  static let smallest = 128 << 10
+  /// Blocks of so many bytes lie on huge pages.
+  static let large = 4 << 20
+  private static let mostBlocks = 32
   private static let mostBytes = 512 << 20
 
   private struct Block: @unchecked Sendable {
@@ -31,7 +34,8 @@ final class RecycledBlocks: Sendable {
     guard byteCount >= Self.smallest else { return nil }
     let found: Block? = blocks.withLock { blocks in
       let fitting = blocks.lastIndex {
-        $0.capacity >= byteCount && $0.capacity - byteCount <= byteCount / 4 + (2 << 20)
+        $0.capacity >= byteCount
+          && $0.capacity - byteCount <= byteCount / 4 + (byteCount < Self.large ? 0 : 2 << 20)
       }
       return fitting.map { blocks.remove(at: $0) }
     }

@@ -85,6 +85,31 @@ typedef struct {
   const float *_Nullable zeros;
 } ConvolveDepthwise;
 
+/// One pass of a Fourier transform over sixteen lanes side by side, each a transform of its own: element e's real parts are the
+/// sixteen floats at `xr + e * xStep`, its imaginary parts those at `xi + e * xStep`.
+typedef struct {
+  const float *_Nonnull xr;
+  const float *_Nonnull xi;
+  intptr_t xStep;
+  float *_Nonnull yr;
+  float *_Nonnull yi;
+  intptr_t yStep;
+  intptr_t radix;
+  /// Block b's butterfly j takes the elements b * radix * length + j + k * length, for k in 0 ..< radix.
+  intptr_t blocks;
+  intptr_t length;
+  /// Output q of butterfly j is multiplied by the complex number (radix - 1) * j + q - 1, and stored where input q was;
+  /// null in the last pass, which has butterflies of length 1.
+  const float *_Nullable twiddles;
+  /// In the last pass, output q of block b is element targets[b] + q * targetStep, times the scale.
+  const int32_t *_Nonnull targets;
+  intptr_t targetStep;
+  float scale;
+  /// Radices other than 2, 3, 4, 5, 8: cosine and sine of 2 pi m / radix, and room for 64 * radix floats.
+  const float *_Nonnull roots;
+  float *_Nonnull work;
+} ConvolveFourierPass;
+
 /// Samples that are copied together into a row of a panel: from `source` in a plane, or a constant where that is
 /// negative, to `target` in the row.
 typedef struct {

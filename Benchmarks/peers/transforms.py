@@ -1,0 +1,39 @@
+"""Fourier transforms of real float32 images by SciPy, MKL (torch) and FFTW, as JSON lines.
+usage: transforms.py THREADS SECONDS"""
+import json, os, statistics, sys, time
+threads, seconds = int(sys.argv[1]), float(sys.argv[2])
+os.environ["OMP_NUM_THREADS"] = str(threads)
+import numpy as np, pyfftw, scipy.fft, torch
+
+torch.set_num_threads(threads)
+
+
+def measure(run):
+    for _ in range(2):
+        run()
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 5 or time.perf_counter() < end:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(times)
+
+
+for size in [(256, 256), (512, 512), (1024, 1024), (2048, 2048), (1080, 1920), (1000, 1000), (1013, 1013)]:
+    x = np.random.default_rng(0).standard_normal(size).astype(np.float32)
+    name = "x".join(map(str, size))
+
+    def say(peer, run, inverse):
+        print(json.dumps(dict(size=name, threads=threads, peer=peer, ms=measure(run), inverse=measure(inverse))), flush=True)
+
+    half = scipy.fft.rfft2(x)
+    say("scipy", lambda: scipy.fft.rfft2(x, workers=threads), lambda: scipy.fft.irfft2(half, s=size, workers=threads))
+    tensor = torch.from_numpy(x)
+    spectrum = torch.fft.rfft2(tensor)
+    say("mkl (torch)", lambda: torch.fft.rfft2(tensor), lambda: torch.fft.irfft2(spectrum, s=size))
+    a = pyfftw.empty_aligned(size, dtype="float32")
+    b = pyfftw.empty_aligned((size[0], size[1] // 2 + 1), dtype="complex64")
+    plan = pyfftw.FFTW(a, b, axes=(0, 1), threads=threads, flags=("FFTW_MEASURE",))
+    back = pyfftw.FFTW(b.copy(), a, axes=(0, 1), direction="FFTW_BACKWARD", threads=threads, flags=("FFTW_MEASURE",))
+    a[:] = x
+    say("fftw", plan, lambda: back(normalise_idft=True))

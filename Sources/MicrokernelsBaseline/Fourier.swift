@@ -1,0 +1,187 @@
+import CIntrinsics
+
+// Fourier transforms of sixteen lanes side by side. Decimation in frequency: every pass but the last works in place or from
+// its source, the last one puts elements in order. Lanes never meet, so that no vector is shuffled.
+
+/// One pass. See `ConvolveFourierPass`.
+@inline(never)
+public func fourierPass(_ pass: UnsafePointer<ConvolveFourierPass>) {
+  let p = pass.pointee
+  var b = 0
+  while b < p.blocks {
+    let isLast = p.twiddles == nil
+    let yBase = isLast ? Int(p.targets[b]) : b &* p.radix &* p.length
+    let yNext = (isLast ? p.targetStep : p.length) &* p.yStep
+    let xNext = p.length &* p.xStep
+    var j = 0
+    while j < p.length {
+      let x = (b &* p.radix &* p.length &+ j) &* p.xStep
+      let y = (yBase &+ j) &* p.yStep
+      var lane = 0
+      while lane < 16 {
+        let (xr, xi) = (p.xr + (x &+ lane), p.xi + (x &+ lane))
+        let (yr, yi) = (p.yr + (y &+ lane), p.yi + (y &+ lane))
+        if let twiddles = p.twiddles {
+          let w = twiddles + j &* (p.radix &- 1) &* 2
+          switch p.radix {
+          case 8: butterfly8(xr, xi, xNext, yr, yi, yNext, w)
+          case 4: butterfly4(xr, xi, xNext, yr, yi, yNext, w)
+          case 5: butterfly5(xr, xi, xNext, yr, yi, yNext, w)
+          case 3: butterfly3(xr, xi, xNext, yr, yi, yNext, w)
+          case 2: butterfly2(xr, xi, xNext, yr, yi, yNext, w)
+          default: butterflyOdd(xr, xi, xNext, yr, yi, yNext, w, 1, p.radix, p.roots, p.work)
+          }
+        } else {
+          switch p.radix {
+          case 8: lastButterfly8(xr, xi, xNext, yr, yi, yNext, p.scale)
+          case 4: lastButterfly4(xr, xi, xNext, yr, yi, yNext, p.scale)
+          case 5: lastButterfly5(xr, xi, xNext, yr, yi, yNext, p.scale)
+          case 3: lastButterfly3(xr, xi, xNext, yr, yi, yNext, p.scale)
+          case 2: lastButterfly2(xr, xi, xNext, yr, yi, yNext, p.scale)
+          default: butterflyOdd(xr, xi, xNext, yr, yi, yNext, nil, p.scale, p.radix, p.roots, p.work)
+          }
+        }
+        lane = lane &+ lanes
+      }
+      j = j &+ 1
+    }
+    b = b &+ 1
+  }
+}
+
+/// y[e] = x[e] * t[e] * scale in every lane, t being complex numbers one after another, for e in 0 ..< count.
+@inline(never)
+public func multiplyLanes(
+  _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, xStep: Int, _ t: UnsafePointer<Float>, scale: Float,
+  _ yr: UnsafeMutablePointer<Float>, _ yi: UnsafeMutablePointer<Float>, yStep: Int, count: Int
+) {
+  var e = 0
+  while e < count {
+    let (wr, wi) = (Vector(repeating: t[2 &* e] * scale), Vector(repeating: t[2 &* e &+ 1] * scale))
+    var lane = 0
+    while lane < 16 {
+      let (r, i) = (load(xr + (e &* xStep &+ lane)), load(xi + (e &* xStep &+ lane)))
+      store(multiplySubtract(r * wr, i, wi), yr + (e &* yStep &+ lane))
+      store(multiplyAdd(r * wi, i, wr), yi + (e &* yStep &+ lane))
+      lane = lane &+ lanes
+    }
+    e = e &+ 1
+  }
+}
+
+/// x = x * t, complex numbers of separate parts, element by element: exactly `count` of them.
+@inline(never)
+public func multiplySpectra(
+  _ xr: UnsafeMutablePointer<Float>, _ xi: UnsafeMutablePointer<Float>, _ tr: UnsafePointer<Float>,
+  _ ti: UnsafePointer<Float>, count: Int
+) {
+  var e = 0
+  while e &+ lanes <= count {
+    let (r, i, wr, wi) = (load(xr + e), load(xi + e), load(tr + e), load(ti + e))
+    store(multiplySubtract(r * wr, i, wi), xr + e)
+    store(multiplyAdd(r * wi, i, wr), xi + e)
+    e = e &+ lanes
+  }
+  while e < count {
+    let (r, i) = (xr[e], xi[e])
+    xr[e] = r * tr[e] - i * ti[e]
+    xi[e] = r * ti[e] + i * tr[e]
+    e = e &+ 1
+  }
+}
+
+/// y += x * t, complex numbers of separate parts, element by element; whole vectors are read and written.
+@inline(never)
+public func addProductOfSpectra(
+  _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ tr: UnsafePointer<Float>,
+  _ ti: UnsafePointer<Float>,
+  _ yr: UnsafeMutablePointer<Float>, _ yi: UnsafeMutablePointer<Float>, count: Int
+) {
+  var e = 0
+  while e < count {
+    let (r, i, wr, wi) = (load(xr + e), load(xi + e), load(tr + e), load(ti + e))
+    store(multiplySubtract(multiplyAdd(load(yr + e), r, wr), i, wi), yr + e)
+    store(multiplyAdd(multiplyAdd(load(yi + e), r, wi), i, wr), yi + e)
+    e = e &+ lanes
+  }
+}
+
+/// Two real transforms out of one complex transform z of theirs (the first real, the second imaginary), of `n` elements of 32
+/// floats: transform 1's element k is put at place k, transform 2's at place n + 1 - k, for k in 0 ... n / 2.
+@inline(never)
+public func separateLanes(_ z: UnsafeMutablePointer<Float>, n: Int) {
+  let half = Vector(repeating: 0.5)
+  let zero = Vector(repeating: 0)
+  var lane = 0
+  while lane < 16 {
+    let base = z + lane
+    store(load(base + 16), base + (n &+ 1) &* 32)
+    store(zero, base + ((n &+ 1) &* 32 &+ 16))
+    store(zero, base + 16)
+    var k = 1
+    while 2 &* k <= n {
+      let (a, b, c) = (base + k &* 32, base + (n &- k) &* 32, base + (n &+ 1 &- k) &* 32)
+      let (ar, ai, br, bi) = (load(a) * half, load(a + 16) * half, load(b) * half, load(b + 16) * half)
+      store(ar + br, a)
+      store(ai - bi, a + 16)
+      store(ai + bi, c)
+      store(br - ar, c + 16)
+      k = k &+ 1
+    }
+    lane = lane &+ lanes
+  }
+}
+
+/// The reverse of `separateLanes`: places k and n + 1 - k, for k in 0 ... n / 2, become elements 0 ..< n of one transform.
+/// The imaginary parts that a real sequence does not have, of elements 0 and n / 2, are taken as zeros.
+@inline(never)
+public func joinLanes(_ z: UnsafeMutablePointer<Float>, n: Int) {
+  var lane = 0
+  while lane < 16 {
+    let base = z + lane
+    var k = n / 2
+    while k > 0 {
+      let (a, b, c) = (base + k &* 32, base + (n &- k) &* 32, base + (n &+ 1 &- k) &* 32)
+      let (ar, cr) = (load(a), load(c))
+      var (ai, ci) = (load(a + 16), load(c + 16))
+      if 2 &* k == n { (ai, ci) = (Vector(repeating: 0), Vector(repeating: 0)) }
+      store(ar + ci, b)
+      store(cr - ai, b + 16)
+      store(ar - ci, a)
+      store(cr + ai, a + 16)
+      k = k &- 1
+    }
+    store(load(base + (n &+ 1) &* 32), base + 16)
+    lane = lane &+ lanes
+  }
+}
+
+/// `a - b * c`, fused where the instruction set can.
+@inline(__always)
+func multiplySubtract(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
+  #if AVX512 || AVX2 || arch(arm64)
+    return a.addingProduct(-b, c)
+  #else
+    return a - b * c
+  #endif
+}
+
+/// (r + i m) * w, stored.
+@inline(__always)
+func storeTwiddled(
+  _ r: Vector, _ m: Vector, _ w: UnsafePointer<Float>, _ yr: UnsafeMutablePointer<Float>,
+  _ yi: UnsafeMutablePointer<Float>
+) {
+  let (wr, wi) = (Vector(repeating: w[0]), Vector(repeating: w[1]))
+  store(multiplySubtract(r * wr, m, wi), yr)
+  store(multiplyAdd(r * wi, m, wr), yi)
+}
+
+@inline(__always)
+func storeScaled(
+  _ r: Vector, _ m: Vector, _ scale: Float, _ yr: UnsafeMutablePointer<Float>,
+  _ yi: UnsafeMutablePointer<Float>
+) {
+  store(r * scale, yr)
+  store(m * scale, yi)
+}
