@@ -29,6 +29,11 @@ for size in (3, 5, 7, 11, 15, 31):
         measure("scipy", f"gray32f {size}x{size}", lambda: nd.convolve(gray, kernel))
     if threads == 1 and size == 31:
         measure("scipy", f"gray32f {size}x{size}", lambda: signal.oaconvolve(gray, kernel, mode="same"))
+for size in (127, 255):
+    kernel = rng.standard_normal((size, size)).astype(np.float32) / size
+    measure("opencv", f"gray32f {size}x{size}", lambda: cv2.filter2D(gray, -1, kernel))
+    if threads == 1:
+        measure("scipy", f"gray32f {size}x{size}", lambda: signal.oaconvolve(gray, kernel, mode="same"))
 for sigma in (1, 2, 10):
     measure("opencv", f"rgb8 gaussian sigma {sigma}", lambda: cv2.GaussianBlur(rgb, (0, 0), sigma))
     measure("opencv", f"gray32f gaussian sigma {sigma}", lambda: cv2.GaussianBlur(gray, (0, 0), sigma))

@@ -64,19 +64,17 @@ extension Microkernels {
     }
   }
 
-  /// y += x * t, complex numbers of separate parts; whole vectors are read and written.
-  public func addProductOfSpectra(
-    _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ tr: UnsafePointer<Float>,
-    _ ti: UnsafePointer<Float>, _ yr: UnsafeMutablePointer<Float>, _ yi: UnsafeMutablePointer<Float>,
-    count: Int
+  /// x = x * t, sixteen lanes of complex numbers an element: real parts, then imaginary ones.
+  public func multiplyLaneSpectra(
+    _ x: UnsafeMutablePointer<Float>, _ t: UnsafePointer<Float>, count: Int
   ) {
     switch instructionSet {
     #if arch(x86_64)
-      case .avx512: MicrokernelsAVX512.addProductOfSpectra(xr, xi, tr, ti, yr, yi, count: count)
-      case .avx2: MicrokernelsAVX2.addProductOfSpectra(xr, xi, tr, ti, yr, yi, count: count)
-      case .baseline: MicrokernelsBaseline.addProductOfSpectra(xr, xi, tr, ti, yr, yi, count: count)
+      case .avx512: MicrokernelsAVX512.multiplyLaneSpectra(x, t, count: count)
+      case .avx2: MicrokernelsAVX2.multiplyLaneSpectra(x, t, count: count)
+      case .baseline: MicrokernelsBaseline.multiplyLaneSpectra(x, t, count: count)
     #else
-      default: MicrokernelsBaseline.addProductOfSpectra(xr, xi, tr, ti, yr, yi, count: count)
+      default: MicrokernelsBaseline.multiplyLaneSpectra(x, t, count: count)
     #endif
     }
   }

@@ -69,6 +69,23 @@ public func multiplyLanes(
   }
 }
 
+/// x = x * t, sixteen lanes of complex numbers an element: real parts, then imaginary ones, of x and t alike.
+@inline(never)
+public func multiplyLaneSpectra(_ x: UnsafeMutablePointer<Float>, _ t: UnsafePointer<Float>, count: Int) {
+  var e = 0
+  while e < count {
+    var lane = 0
+    while lane < 16 {
+      let (p, q) = (x + (32 &* e &+ lane), t + (32 &* e &+ lane))
+      let (r, i, wr, wi) = (load(p), load(p + 16), load(q), load(q + 16))
+      store(multiplySubtract(r * wr, i, wi), p)
+      store(multiplyAdd(r * wi, i, wr), p + 16)
+      lane = lane &+ lanes
+    }
+    e = e &+ 1
+  }
+}
+
 /// x = x * t, complex numbers of separate parts, element by element: exactly `count` of them.
 @inline(never)
 public func multiplySpectra(
@@ -87,22 +104,6 @@ public func multiplySpectra(
     xr[e] = r * tr[e] - i * ti[e]
     xi[e] = r * ti[e] + i * tr[e]
     e = e &+ 1
-  }
-}
-
-/// y += x * t, complex numbers of separate parts, element by element; whole vectors are read and written.
-@inline(never)
-public func addProductOfSpectra(
-  _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ tr: UnsafePointer<Float>,
-  _ ti: UnsafePointer<Float>,
-  _ yr: UnsafeMutablePointer<Float>, _ yi: UnsafeMutablePointer<Float>, count: Int
-) {
-  var e = 0
-  while e < count {
-    let (r, i, wr, wi) = (load(xr + e), load(xi + e), load(tr + e), load(ti + e))
-    store(multiplySubtract(multiplyAdd(load(yr + e), r, wr), i, wi), yr + e)
-    store(multiplyAdd(multiplyAdd(load(yi + e), r, wi), i, wr), yi + e)
-    e = e &+ lanes
   }
 }
 

@@ -57,7 +57,7 @@ import Testing
       let (rows, columns) = (
         Int.random(in: 1...11, using: &generator), Int.random(in: 1...11, using: &generator)
       )
-      let method: LinearPlan.Method = [.direct, .separable, .box][trial % 3]
+      let method: LinearPlan.Method = [.direct, .separable, .box, .fourier][trial % 4]
       var kernel = try Self.randomKernel(
         rows, columns, &generator, rank: method == .separable ? 1 + trial % 2 : nil)
       if method == .box {
@@ -84,7 +84,41 @@ import Testing
         "trial \(trial): \(rows)x\(columns) \(method) \(border) on \(image.shape): \(worst) > \(2 * plan.errorBound)"
       )
     }
-    #expect(counts.keys.count == 3 && counts.values.allSatisfy { $0 > 50 }, "\(counts)")
+    #expect(counts.keys.count == 4 && counts.values.allSatisfy { $0 > 50 }, "\(counts)")
+  }
+
+  /// Kernels that are wider than a tile's least size, images of several tiles, integers: the sums are exact in float64, and the
+  /// bound of eight deviations holds for noise, a constant and a checkerboard.
+  @Test(arguments: [(31, 31), (1, 301), (129, 5), (64, 48), (200, 230)])
+  func largeKernelsByFourierTransforms(rows: Int, columns: Int) throws {
+    var generator = SeededGenerator(seed: 11)
+    let kernel = try Self.randomKernel(rows, columns, &generator)
+    for (pattern, channels) in [(0, 1), (1, 3), (2, 1)] {
+      let shape: Shape = [173, 390, channels]
+      let image =
+        pattern == 0
+        ? Self.random(shape, &generator)
+        : Tensor((0..<shape.count).map { pattern == 1 ? 1 : ($0 / 390 + $0) % 2 == 0 ? 1 : -1 }, shape: shape)
+      let plan = try FilterPlan(
+        [KernelBank(kernel)],
+        input: SampleLayout(height: 173, width: 390, channels: channels, type: .float32),
+        outputType: .float32, border: .symmetric, forcing: .fourier)
+      let direct = try FilterPlan(
+        [KernelBank(kernel)], input: plan.input, outputType: .float32, border: .symmetric, forcing: .direct)
+      let expected = Self.run(direct, image)
+      let worst = Self.worst(
+        Self.run(plan, image), Tensor(expected.scalars.map(Double.init), shape: expected.shape))
+      #expect(worst <= plan.errorBound + direct.errorBound / 100, "\(rows)x\(columns), pattern \(pattern)")
+    }
+  }
+
+  @Test func largeDenseKernelsGoByFourierTransforms() throws {
+    var generator = SeededGenerator(seed: 12)
+    let kernel = try Self.randomKernel(63, 63, &generator)
+    let layout = SampleLayout(height: 1000, width: 1500, channels: 1, type: .uint8)
+    let plan = try FilterPlan([KernelBank(kernel)], input: layout, outputType: .uint8)
+    #expect(plan.stages[0].plans[0].method == .fourier)
+    #expect(plan.description.contains("Fourier"))
   }
 
   @Test func theStatedBoundIsNotLoose() throws {
@@ -105,7 +139,7 @@ import Testing
     let image = Self.random([300, 901, 3], &generator)
     let layout = SampleLayout(height: 300, width: 901, channels: 3, type: .float32)
     let pools = [1, 2, 3, 7].map { ThreadPool(threads: $0) }
-    for method in [LinearPlan.Method.direct, .separable, .box] {
+    for method in [LinearPlan.Method.direct, .separable, .box, .fourier] {
       var kernel = try Self.randomKernel(7, 9, &generator, rank: 2)
       if method == .box {
         kernel = try Kernel(rows: 7, columns: 9, coefficients: [Double](repeating: 1 / 63, count: 63))

@@ -104,6 +104,14 @@ for size in [3, 5, 7, 11, 15, 31] {
     })
   both("\(size)x\(size)", kernel)
 }
+for size in [127, 255] {
+  let kernel = try! Kernel(
+    rows: size, columns: size,
+    coefficients: Tensor<Double>.randomNormal(shape: [size * size], using: &generator).scalars.map {
+      $0 / Double(size)
+    })
+  measure("gray32f \(size)x\(size)", [KernelBank(kernel)], gray, .float32, to: Float.self)
+}
 // The peers' own radii: OpenCV takes 3 sigma for 8-bit images and 4 sigma for float.
 for sigma in [1, 2, 10] {
   measure(

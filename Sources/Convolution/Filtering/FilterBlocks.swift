@@ -33,6 +33,8 @@ struct FilterBlocks: Sendable {
     var buffers: Int
     var isMemoryBound: Bool
     var isBox: Bool
+    /// Outputs of one tile, where transforms filter tiles.
+    var fourierTile: (rows: Int, samples: Int)?
   }
 
   init(_ output: SampleLayout, _ needs: Needs) {
@@ -43,7 +45,13 @@ struct FilterBlocks: Sendable {
     }
     // Whole tiles; four rows where one tile is flat.
     let tile = needs.tileRows < 3 ? 4 : needs.tileRows
-    if needs.isMemoryBound, floats(tile, samples) <= Self.mostFloats {
+    if let fourier = needs.fourierTile {
+      // Two tiles below one another, and one beside the other, cut so that all are of about the same size.
+      func even(_ count: Int, _ most: Int) -> Int { count.dividedRoundingUp(by: count.dividedRoundingUp(by: most)) }
+      rowsPerBlock = even(output.height, 2 * fourier.rows)
+      pixelsPerBlock = even(output.width, max(1, fourier.samples / output.channels))
+      rowsTogether = rowsPerBlock
+    } else if needs.isMemoryBound, floats(tile, samples) <= Self.mostFloats {
       var together = tile
       while together + tile <= 24, floats(together + tile, samples) <= Self.mostFloats { together += tile }
       rowsTogether = together

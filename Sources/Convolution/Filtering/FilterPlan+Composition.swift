@@ -7,7 +7,7 @@ extension FilterPlan {
   /// circular, or if it is a mirror and the first kernel is its own mirror image. In all other cases
   /// composing would change the pixels near the border, and the filters run one after the other.
   static func composed(
-    _ banks: [KernelBank], border: PaddingMode, isValid: Bool, budget: Double
+    _ banks: [KernelBank], border: PaddingMode, isValid: Bool, budget: Double, layout: SampleLayout
   ) -> [KernelBank] {
     var chain: [KernelBank] = []
     for bank in banks {
@@ -24,8 +24,8 @@ extension FilterPlan {
         continue
       }
       let composed = bank.map { first.composed(with: $0) }
-      if cost(composed, budget: budget)
-        < cost(previous, budget: budget) + cost(bank, budget: budget) + intermediateImage
+      if cost(composed, budget: budget, layout)
+        < cost(previous, budget: budget, layout) + cost(bank, budget: budget, layout) + intermediateImage
       {
         chain[chain.count - 1] = composed
       } else {
@@ -47,10 +47,10 @@ extension FilterPlan {
     }
   }
 
-  private static func cost(_ bank: KernelBank, budget: Double) -> Double {
+  private static func cost(_ bank: KernelBank, budget: Double, _ layout: SampleLayout) -> Double {
     bank.kernels.reduce(0) { sum, kernel in
-      let plan = LinearPlan(kernel, errorBudget: budget, allowingBox: bank.isLinear)
-      return sum + plan.costs[plan.method]!
+      sum
+        + LinearPlan.leastCost(kernel, errorBudget: budget, allowingBox: bank.isLinear, layout: layout)
     }
   }
 }

@@ -41,6 +41,7 @@ extension LinearPlan: CustomStringConvertible {
         ? "separable: two passes (rank 1)"
         : "low rank: \(terms.count) terms of two passes, by singular values"
     case .box: how = "box: running sums"
+    case .fourier: how = "by Fourier transforms of \(fourier!.tileColumns)x\(fourier!.tileRows) tiles"
     }
     let others = costs.filter { $0.key != method }.sorted { $0.value < $1.value }
       .map { "\($0.key.rawValue) \(rounded($0.value))" }

@@ -59,7 +59,7 @@ public struct FilterPlan: Sendable {
     case .exact: budget = 0
     case .truncation(let error): budget = error / Double(banks.count)
     }
-    let chain = Self.composed(banks, border: border, isValid: isValid, budget: budget)
+    let chain = Self.composed(banks, border: border, isValid: isValid, budget: budget, layout: input)
     self.input = input
     self.output = output
     self.border = border
@@ -74,7 +74,7 @@ public struct FilterPlan: Sendable {
       gainAfter *= chain[i].kernels.map(\.absoluteSum).max()!
     }
     stages = zip(chain, shares).map { bank, share in
-      FilterStage(bank, errorBudget: share, forcing: method)
+      FilterStage(bank, errorBudget: share, layout: input, forcing: method)
     }
   }
 
@@ -129,15 +129,15 @@ public struct FilterPlan: Sendable {
 }
 
 extension FilterStage {
-  init(_ bank: KernelBank, errorBudget: Double, forcing method: LinearPlan.Method?) {
+  init(_ bank: KernelBank, errorBudget: Double, layout: SampleLayout, forcing method: LinearPlan.Method?) {
     combination = bank.combination
     plans = bank.kernels.map { kernel in
       if let method, method != .box || bank.isLinear,
-        let forced = LinearPlan(kernel, forcing: method, errorBudget: errorBudget)
+        let forced = LinearPlan(kernel, forcing: method, errorBudget: errorBudget, layout: layout)
       {
         return forced
       }
-      return LinearPlan(kernel, errorBudget: errorBudget, allowingBox: bank.isLinear)
+      return LinearPlan(kernel, errorBudget: errorBudget, allowingBox: bank.isLinear, layout: layout)
     }
   }
 }

@@ -44,7 +44,8 @@ public struct FilterStage: Sendable {
       layout,
       FilterBlocks.Needs(
         kernelRows: rows, kernelColumns: columns, tileRows: job.microkernels.tileRows(kernelRows: rows),
-        buffers: buffers, isMemoryBound: isMemoryBound(job.inputLayout.type), isBox: isBox))
+        buffers: buffers, isMemoryBound: isMemoryBound(job.inputLayout.type), isBox: isBox,
+        fourierTile: plans.compactMap(\.fourier).first.map { ($0.rows, $0.columns) }))
     job.pool.parallelFor(blocks.count) { index in
       let (rows, pixels) = blocks.region(index, height: layout.height, width: layout.width)
       run(job, rows: rows, pixels: pixels, together: min(blocks.rowsTogether, rows.count))

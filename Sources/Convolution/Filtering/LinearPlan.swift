@@ -1,3 +1,5 @@
+import Fourier
+
 /// How one kernel is applied to a block.
 public struct LinearPlan: Sendable {
   /// The ways there are.
@@ -8,6 +10,8 @@ public struct LinearPlan: Sendable {
     case separable
     /// Running sums: all coefficients are equal.
     case box
+    /// By Fourier transforms of overlapping tiles. A NaN spreads over its tile.
+    case fourier
   }
 
   public let kernel: Kernel
@@ -21,6 +25,8 @@ public struct LinearPlan: Sendable {
 
   /// Weights as the register tiles want them: one set for direct, a column and a row set for each term.
   let packed: [[Float]]
+  /// The tiles and the kernel's spectrum, for that method.
+  let fourier: TileCorrelation?
 
   /// The cheapest plan whose truncation error stays within `errorBudget` (for inputs of magnitude 1).
   /// - Parameters:
@@ -28,37 +34,61 @@ public struct LinearPlan: Sendable {
   ///   - errorBudget: the greatest error that truncation may bring; 0 leaves room for rounding only.
   ///   - allowingBox: a box multiplies its sums when they are stored, which a kernel that shares its output
   ///     with others cannot.
-  public init(_ kernel: Kernel, errorBudget: Double, allowingBox: Bool = true) {
-    let (terms, residual) = Self.terms(kernel, errorBudget: errorBudget)
-    var costs: [Method: Double] = [.direct: Self.directCost(kernel)]
-    if let terms { costs[.separable] = Self.separableCost(kernel, terms: terms.count) }
-    let isBox = kernel.coefficients.allSatisfy { $0 == kernel.coefficients[0] }
-    if isBox && allowingBox && kernel.coefficients.count > 1 { costs[.box] = Self.boxCost(kernel) }
-    // The order decides between equals: the plainest first.
-    let order: [Method] = [.direct, .separable, .box]
-    let best = order.filter { costs[$0] != nil }.min { costs[$0]! < costs[$1]! }!
+  ///   - layout: of the images.
+  public init(_ kernel: Kernel, errorBudget: Double, allowingBox: Bool = true, layout: SampleLayout) {
+    let (costs, terms, residual) = Self.candidates(
+      kernel, errorBudget: errorBudget, allowingBox: allowingBox, layout)
+    let best = Self.best(costs)
     self.init(
-      kernel, best, terms: best == .separable ? terms! : [],
-      truncationError: best == .separable ? residual : 0, costs: costs)
+      kernel, best, terms: best == .separable ? terms : [],
+      truncationError: best == .separable ? residual : 0, costs: costs, layout)
+  }
+
+  /// The cost of the cheapest plan, without making it.
+  static func leastCost(
+    _ kernel: Kernel, errorBudget: Double, allowingBox: Bool, layout: SampleLayout
+  ) -> Double {
+    let costs = candidates(kernel, errorBudget: errorBudget, allowingBox: allowingBox, layout).costs
+    return costs[best(costs)]!
+  }
+
+  /// What the methods cost that are possible, and the terms of the separable one.
+  private static func candidates(
+    _ kernel: Kernel, errorBudget: Double, allowingBox: Bool, _ layout: SampleLayout
+  ) -> (costs: [Method: Double], terms: [Kernel.SeparableTerm], residual: Double) {
+    let (terms, residual) = Self.terms(kernel, errorBudget: errorBudget)
+    var costs: [Method: Double] = [.direct: directCost(kernel)]
+    if let terms { costs[.separable] = separableCost(kernel, terms: terms.count) }
+    let isBox = kernel.coefficients.allSatisfy { $0 == kernel.coefficients[0] }
+    if isBox && allowingBox && kernel.coefficients.count > 1 { costs[.box] = boxCost(kernel) }
+    costs[.fourier] = FourierTiles(kernel, layout).cyclesAVector
+    return (costs, terms ?? [], residual)
+  }
+
+  private static func best(_ costs: [Method: Double]) -> Method {
+    // The order decides between equals: the plainest first.
+    let order: [Method] = [.direct, .separable, .box, .fourier]
+    return order.filter { costs[$0] != nil }.min { costs[$0]! < costs[$1]! }!
   }
 
   /// A plan with a given method, or nil where the kernel does not allow it.
-  public init?(_ kernel: Kernel, forcing method: Method, errorBudget: Double) {
+  public init?(_ kernel: Kernel, forcing method: Method, errorBudget: Double, layout: SampleLayout) {
     switch method {
-    case .direct: self.init(kernel, .direct, terms: [], truncationError: 0, costs: [:])
+    case .direct, .fourier:
+      self.init(kernel, method, terms: [], truncationError: 0, costs: [:], layout)
     case .box:
       guard kernel.coefficients.allSatisfy({ $0 == kernel.coefficients[0] }) else { return nil }
-      self.init(kernel, .box, terms: [], truncationError: 0, costs: [:])
+      self.init(kernel, .box, terms: [], truncationError: 0, costs: [:], layout)
     case .separable:
       let (terms, residual) = Self.terms(kernel, errorBudget: errorBudget)
       guard let terms else { return nil }
-      self.init(kernel, .separable, terms: terms, truncationError: residual, costs: [:])
+      self.init(kernel, .separable, terms: terms, truncationError: residual, costs: [:], layout)
     }
   }
 
   private init(
     _ kernel: Kernel, _ method: Method, terms: [Kernel.SeparableTerm], truncationError: Double,
-    costs: [Method: Double]
+    costs: [Method: Double], _ layout: SampleLayout
   ) {
     self.kernel = kernel
     self.method = method
@@ -74,8 +104,9 @@ public struct LinearPlan: Sendable {
           pack($0.row, rows: 1, columns: $0.row.count),
         ]
       }
-    case .box: packed = []
+    case .box, .fourier: packed = []
     }
+    fourier = method == .fourier ? FourierTiles(kernel, layout).correlation(kernel) : nil
   }
 
   /// The greatest difference to the exact result, truncation and rounding together, for inputs of
@@ -94,6 +125,9 @@ public struct LinearPlan: Sendable {
     case .box:
       // A running sum takes two more roundings with every row that it goes down.
       return Double(kernel.rows + kernel.columns + 2 * FilterBlocks.longestSum) * unit * kernel.absoluteSum
+    case .fourier:
+      let (rows, columns) = (fourier!.tileRows, fourier!.tileColumns)
+      return TileCorrelation.errorBound(rows: rows, columns: columns) * kernel.absoluteSum
     }
   }
 
@@ -103,6 +137,7 @@ public struct LinearPlan: Sendable {
     case .direct: kernel.coefficients.count
     case .separable: terms.count * (kernel.rows + kernel.columns)
     case .box: 2 + Self.boxRowAdditions(kernel.columns)
+    case .fourier: fourier!.operationsPerSample
     }
   }
 }
