@@ -8,13 +8,14 @@ import Testing
   private static func problem(
     _ algorithm: ConvolutionPlan.Algorithm, _ g: inout SeededGenerator
   ) throws -> (x: Tensor<Float>, w: Tensor<Float>, bias: Tensor<Float>, geometry: ConvolutionGeometry)? {
+    let hasOneChannel = algorithm == .depthwise || algorithm == .fourier
     let rank =
-      algorithm == .depthwise
-      ? 2 : Int.random(in: algorithm.transforms && algorithm != .winograd1d ? 2...3 : 1...3, using: &g)
+      hasOneChannel
+      ? (algorithm == .fourier ? Int.random(in: 1...2, using: &g) : 2) : Int.random(in: algorithm.transforms && algorithm != .winograd1d ? 2...3 : 1...3, using: &g)
     let groups =
-      algorithm == .depthwise ? Int.random(in: 1...9, using: &g) : [1, 1, 2, 3].randomElement(using: &g)!
-    let c = algorithm == .depthwise ? groups : groups * Int.random(in: 1...16, using: &g)
-    let k = groups * Int.random(in: 1...(algorithm == .depthwise ? 3 : 24), using: &g)
+      hasOneChannel ? Int.random(in: 1...9, using: &g) : [1, 1, 2, 3].randomElement(using: &g)!
+    let c = hasOneChannel ? groups : groups * Int.random(in: 1...16, using: &g)
+    let k = groups * Int.random(in: 1...(hasOneChannel ? 3 : 24), using: &g)
     let largest = [300, 40, 9][rank - 1]
     let sizes = (0..<rank).map { _ in Int.random(in: 1...largest, using: &g) }
     let modes: [PaddingMode] =
@@ -26,7 +27,10 @@ import Testing
         mode: modes.randomElement(using: &g)!), groups: groups)
     // The transform's own, or one of several pieces.
     var kernel = Array(([Int.random(in: 1...3, using: &g)] + Self.kernel(algorithm)).suffix(rank))
-    if algorithm.transforms {
+    if algorithm == .fourier {
+      kernel = (0..<rank).map { _ in Int.random(in: 1...(rank == 1 ? 200 : 30), using: &g) }
+      options.dilation = (0..<rank).map { _ in Int.random(in: 1...2, using: &g) }
+    } else if algorithm.transforms {
       if Bool.random(using: &g) {
         for axis in kernel.indices where kernel[axis] > 2 { kernel[axis] += Int.random(in: 0...4, using: &g) }
       }
@@ -191,7 +195,7 @@ import Testing
   }
 
   /// Kernels turned round, whole and in pieces.
-  @Test(arguments: ConvolutionPlan.Algorithm.allCases.filter(\.transforms))
+  @Test(arguments: ConvolutionPlan.Algorithm.allCases.filter { $0.transforms && $0 != .fourier })
   func transformsTranspose(algorithm: ConvolutionPlan.Algorithm) throws {
     var g = SeededGenerator(seed: 10)
     var count = 0

@@ -6,30 +6,28 @@ import Tensors
 struct FourierTiles {
   let rows: Int
   let columns: Int
-  /// Samples between neighbouring taps.
-  let tapStep: Int
   /// The estimated cost, in cycles for one vector of outputs.
   let cyclesAVector: Double
 
   private static let sizes = [
-    32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 576, 640, 768, 896, 1024, 1152, 1280, 1536, 2048, 3072,
+    16, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 576, 640, 768, 896, 1024, 1152, 1280, 1536, 2048, 3072,
     4096,
   ]
 
   /// The cheapest sizes: small tiles overlap much, large ones leave the caches.
-  /// - Parameter layout: of the image, whose size decides how many tiles are less than full.
-  init(_ kernel: Kernel, _ layout: SampleLayout) {
-    tapStep = layout.channels
-    let outputs = (rows: layout.height, samples: layout.samplesPerRow)
-    let span = (kernel.columns - 1) * tapStep + 1
+  /// - Parameters:
+  ///   - kernelColumns: samples from a row's first tap to its last, both counted.
+  ///   - outputs: of the image, whose size decides how many tiles are less than full.
+  init(kernelRows: Int, kernelColumns: Int, outputs: (rows: Int, samples: Int)) {
+    let span = kernelColumns
     // Beyond the list: half of the tile is overlap.
     let last = (
-      rows: (fastLength(atLeast: 2 * kernel.rows) + 15) / 16 * 16, columns: fastLength(atLeast: 2 * span)
+      rows: (fastLength(atLeast: 2 * kernelRows) + 15) / 16 * 16, columns: fastLength(atLeast: 2 * span)
     )
     var best = (rows: 0, columns: 0, cycles: Double.infinity)
-    for rows in Self.sizes + [last.rows] where rows >= kernel.rows && rows % 16 == 0 {
+    for rows in Self.sizes + [last.rows] where rows >= kernelRows && rows % 16 == 0 {
       for columns in Self.sizes + [last.columns] where columns >= span {
-        let down = outputs.rows.dividedRoundingUp(by: 2 * (rows - kernel.rows + 1))
+        let down = outputs.rows.dividedRoundingUp(by: 2 * (rows - kernelRows + 1))
         let across = outputs.samples.dividedRoundingUp(by: columns - span + 1)
         let blocks = Double(down * across)
         // Few blocks leave threads without work.
@@ -47,10 +45,13 @@ struct FourierTiles {
     let samples = Double(rows * columns)
     return samples * (6 + 0.75 * max(0, Double.log2(samples / 16_384)))
   }
+}
 
-  func correlation(_ kernel: Kernel) -> TileCorrelation {
-    TileCorrelation(
-      kernel.coefficients, rows: kernel.rows, columns: kernel.columns, tapStep: tapStep,
-      tile: (rows, columns))
+extension FourierTiles {
+  /// Of a filter of interleaved channels, whose taps stand the channels apart.
+  init(_ kernel: Kernel, _ layout: SampleLayout) {
+    self.init(
+      kernelRows: kernel.rows, kernelColumns: (kernel.columns - 1) * layout.channels + 1,
+      outputs: (layout.height, layout.samplesPerRow))
   }
 }

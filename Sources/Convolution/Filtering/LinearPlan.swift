@@ -106,7 +106,14 @@ public struct LinearPlan: Sendable {
       }
     case .box, .fourier: packed = []
     }
-    fourier = method == .fourier ? FourierTiles(kernel, layout).correlation(kernel) : nil
+    guard method == .fourier else {
+      fourier = nil
+      return
+    }
+    let tiles = FourierTiles(kernel, layout)
+    fourier = TileCorrelation(
+      kernel.coefficients, rows: kernel.rows, columns: kernel.columns, tapStep: layout.channels,
+      tile: (tiles.rows, tiles.columns))
   }
 
   /// The greatest difference to the exact result, truncation and rounding together, for inputs of

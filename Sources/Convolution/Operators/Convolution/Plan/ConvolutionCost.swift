@@ -28,6 +28,7 @@ struct ConvolutionCost {
     case .direct: direct
     case .winograd4, .winograd2, .winograd5, .winograd1d: winograd(algorithm.winograd!)
     case .depthwise: depthwise
+    case .fourier: Double(rows) * FourierConvolution.tiles(geometry).cyclesAVector * Double(outputs) / 16
     case .scatter: scatter(depth: Int(inputs), channels: rows, samples: geometry.input)
     }
   }
@@ -36,6 +37,8 @@ struct ConvolutionCost {
   func packing(_ algorithm: ConvolutionPlan.Algorithm) -> Double {
     let weights = Double(rows) * inputs
     let perSample = weights / Double(max(1, geometry.batch))
+    // A kernel's spectrum takes as long as a plane, in float64.
+    if algorithm == .fourier { return 10 * cycles(.fourier) }
     return perSample * (algorithm.winograd.map { 3.5 * Double($0.entries) * pieces($0) } ?? taps)
   }
 
@@ -151,6 +154,8 @@ extension ConvolutionPlan {
       accepted += [.tiles, .direct]
       if ScatterConvolution.accepts(geometry) { accepted.append(.scatter) }
       if DepthwiseConvolution.accepts(geometry) { accepted.append(.depthwise) }
+      // Small kernels are never cheaper so, and reckoning their tiles takes time.
+      if taps(geometry) >= 64, FourierConvolution.accepts(geometry) { accepted.append(.fourier) }
       for algorithm in Algorithm.allCases {
         if let transform = algorithm.winograd, WinogradConvolution.accepts(geometry, transform) {
           accepted.append(algorithm)
@@ -166,4 +171,6 @@ extension ConvolutionPlan {
     }
     .sorted { $0.cycles < $1.cycles }
   }
+
+  private static func taps(_ geometry: ConvolutionGeometry) -> Int { geometry.kernel.reduce(1, *) }
 }

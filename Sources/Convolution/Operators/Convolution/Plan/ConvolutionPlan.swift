@@ -27,9 +27,12 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case winograd1d
     /// One input channel a group: plane by plane.
     case depthwise
+    /// One input channel a group, stride 1: by Fourier transforms of tiles, for kernels of hundreds of weights. A NaN spreads
+    /// over its tile.
+    case fourier
 
     /// Whether sums are transformed, so that rounding errors are greater than the definition's.
-    public var transforms: Bool { winograd != nil }
+    public var transforms: Bool { winograd != nil || self == .fourier }
 
     var winograd: WinogradTransform? {
       switch self {
@@ -37,7 +40,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       case .winograd2: .square2
       case .winograd5: .square2Of5
       case .winograd1d: .line4
-      case .loops, .tiles, .direct, .scatter, .depthwise: nil
+      case .loops, .tiles, .direct, .scatter, .depthwise, .fourier: nil
       }
     }
 
@@ -45,10 +48,11 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     var poolsItself: Bool { self == .direct || winograd.map { !$0.isLine } ?? false }
 
     /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3),
-    /// 1.2 to 3.1 for F(2x2, 5x5) and 1.3 to 3.0 for F(4, 3), the greatest with three input channels.
+    /// 1.2 to 3.1 for F(2x2, 5x5) and 1.3 to 3.0 for F(4, 3), the greatest with three input channels; for Fourier
+    /// transforms less than 5 from 3x3 on, and less than 1 from some hundred weights on.
     public var errorBudget: ErrorBudget {
       switch self {
-      case .winograd4, .winograd5, .winograd1d: .default
+      case .winograd4, .winograd5, .winograd1d, .fourier: .default
       case .winograd2: ErrorBudget(timesDirect: 2)
       case .loops, .tiles, .direct, .scatter, .depthwise: .exact
       }
@@ -173,6 +177,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     if algorithm == .scatter, !ScatterConvolution.accepts(g) {
       throw .invalid("the algorithm scatter takes stride 1 and padding with zeros alone")
     }
+    if algorithm == .fourier, !FourierConvolution.accepts(g) {
+      throw .invalid("the algorithm fourier takes one input channel a group, on lines and planes, and stride 1 alone")
+    }
     if algorithm == .depthwise, !DepthwiseConvolution.accepts(g) {
       throw .invalid("the algorithm depthwise takes one input channel a group, on planes, alone")
     }
@@ -189,6 +196,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case .direct: DirectConvolution(forward: g, weight, bias, maxPools: epilogue.maxPools)
     case .tiles: TiledConvolution(forward: g, weight, bias)
     case .scatter: ScatterConvolution(forward: g, weight, bias)
+    case .fourier: FourierConvolution(g, weight, bias)
     case .depthwise:
       if DepthwiseBlocks.accepts(g) {
         DepthwiseBlocks(g, weight, bias)
