@@ -71,7 +71,7 @@ let package = Package(
     .target(
       name: "Imaging",
       dependencies: [
-        "CImageCodecs", "CTurboJPEG", "CWebP", "Convolution", "Files", "Tensors",
+        "CImageCodecs", "CTurboJPEG", "CWebP", "Convolution", "Files", "Fourier", "Tensors",
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .target(

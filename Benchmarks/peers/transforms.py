@@ -37,3 +37,11 @@ for size in [(256, 256), (512, 512), (1024, 1024), (2048, 2048), (1080, 1920), (
     back = pyfftw.FFTW(b.copy(), a, axes=(0, 1), direction="FFTW_BACKWARD", threads=threads, flags=("FFTW_MEASURE",))
     a[:] = x
     say("fftw", plan, lambda: back(normalise_idft=True))
+import cv2
+
+cv2.setNumThreads(threads)
+photo = np.random.default_rng(0).random((2160, 3840), dtype=np.float32)
+for side in (32, 64, 256):
+    template = photo[700:700 + side, 1500:1500 + side].copy()
+    ms = measure(lambda: cv2.matchTemplate(photo, template, cv2.TM_CCOEFF_NORMED))
+    print(json.dumps(dict(size=f"match {side}", threads=threads, peer="opencv", ms=ms)), flush=True)

@@ -32,7 +32,7 @@ struct ConvolveCommand: ParsableCommand {
       FilterCommand.self, KernelsCommand.self, SizeCommand.self, ReceptiveFieldCommand.self,
       BenchCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
       FeaturesCommand.self, ExplainClassCommand.self, SummaryCommand.self, ModelsCommand.self,
-      ConvertCommand.self, SearchCommand.self,
+      ConvertCommand.self, SearchCommand.self, MatchCommand.self,
     ]
   )
 

@@ -34,17 +34,21 @@ package struct TileCorrelation: Sendable {
     (kernelRows, kernelColumns) = (rows, (columns - 1) * tapStep + 1)
     precondition(tileRows % 16 == 0 && tileRows >= kernelRows && tileColumns >= kernelColumns)
     (columnPlan, rowPlan) = (Plans.lanes(tileRows), Plans.lanes(tileColumns))
-    var z = ComplexTensor(Tensor<Double>(zeros: [tile.rows, tile.columns]))
-    for r in 0..<rows { for s in 0..<columns { z.real[r, s * tapStep] = kernel[r * columns + s] } }
+    var z = ComplexTensor(Tensor<Float>(zeros: [tile.rows, tile.columns]))
+    z.withPointers { re, _ in
+      for r in 0..<rows {
+        for s in 0..<columns { re[r * tile.columns + s * tapStep] = Float(kernel[r * columns + s]) }
+      }
+    }
     transform(&z, axis: 0, inverse: false, scale: 1)
-    transform(&z, axis: 1, inverse: false, scale: 1 / Double(tile.rows * tile.columns))
+    transform(&z, axis: 1, inverse: false, scale: 1 / Float(tile.rows * tile.columns))
     spectrum = Tensor(unsafeUninitializedShape: [2 * tile.rows * tile.columns]) { out in
       z.withPointers { re, im in
         for y in 0..<tile.rows {
           for x in 0..<tile.columns {
             let place = (y / 16 * tile.columns + x) * 32 + y % 16
-            out.initializeElement(at: place, to: Float(re[y * tile.columns + x]))
-            out.initializeElement(at: place + 16, to: Float(-im[y * tile.columns + x]))
+            out.initializeElement(at: place, to: re[y * tile.columns + x])
+            out.initializeElement(at: place + 16, to: -im[y * tile.columns + x])
           }
         }
       }

@@ -11,7 +11,8 @@ import Testing
     let hasOneChannel = algorithm == .depthwise || algorithm == .fourier
     let rank =
       hasOneChannel
-      ? (algorithm == .fourier ? Int.random(in: 1...2, using: &g) : 2) : Int.random(in: algorithm.transforms && algorithm != .winograd1d ? 2...3 : 1...3, using: &g)
+      ? (algorithm == .fourier ? Int.random(in: 1...2, using: &g) : 2)
+      : Int.random(in: algorithm.transforms && algorithm != .winograd1d ? 2...3 : 1...3, using: &g)
     let groups =
       hasOneChannel ? Int.random(in: 1...9, using: &g) : [1, 1, 2, 3].randomElement(using: &g)!
     let c = hasOneChannel ? groups : groups * Int.random(in: 1...16, using: &g)

@@ -33,3 +33,12 @@ for size in [
       back * 1e3))
   fflush(nil)
 }
+
+// Templates on a 3840x2160 image.
+let photo = Tensor<Float>.random(in: 0...1, shape: [1, 2160, 3840], using: &generator)
+for side in [32, 64, 256] {
+  let template = photo.slice(700..<700 + side, axis: 1).slice(1500..<1500 + side, axis: 2)
+  let time = try medianTime(seconds: budget) { _ = try matchTemplate(photo, template) }
+  print(String(format: #"{"size": "match %d", "threads": %d, "ms": %.4f}"#, side, threads, time * 1e3))
+  fflush(nil)
+}

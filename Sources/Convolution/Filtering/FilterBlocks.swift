@@ -47,7 +47,9 @@ struct FilterBlocks: Sendable {
     let tile = needs.tileRows < 3 ? 4 : needs.tileRows
     if let fourier = needs.fourierTile {
       // Two tiles below one another, and one beside the other, cut so that all are of about the same size.
-      func even(_ count: Int, _ most: Int) -> Int { count.dividedRoundingUp(by: count.dividedRoundingUp(by: most)) }
+      func even(_ count: Int, _ most: Int) -> Int {
+        count.dividedRoundingUp(by: count.dividedRoundingUp(by: most))
+      }
       rowsPerBlock = even(output.height, 2 * fourier.rows)
       pixelsPerBlock = even(output.width, max(1, fourier.samples / output.channels))
       rowsTogether = rowsPerBlock

@@ -37,8 +37,8 @@ struct ConvolutionCost {
   func packing(_ algorithm: ConvolutionPlan.Algorithm) -> Double {
     let weights = Double(rows) * inputs
     let perSample = weights / Double(max(1, geometry.batch))
-    // A kernel's spectrum takes as long as a plane, in float64.
-    if algorithm == .fourier { return 10 * cycles(.fourier) }
+    // A kernel's spectrum takes as long as a tile.
+    if algorithm == .fourier { return cycles(.fourier) }
     return perSample * (algorithm.winograd.map { 3.5 * Double($0.entries) * pieces($0) } ?? taps)
   }
 

@@ -178,7 +178,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       throw .invalid("the algorithm scatter takes stride 1 and padding with zeros alone")
     }
     if algorithm == .fourier, !FourierConvolution.accepts(g) {
-      throw .invalid("the algorithm fourier takes one input channel a group, on lines and planes, and stride 1 alone")
+      throw .invalid(
+        "the algorithm fourier takes one input channel a group, on lines and planes, and stride 1 alone")
     }
     if algorithm == .depthwise, !DepthwiseConvolution.accepts(g) {
       throw .invalid("the algorithm depthwise takes one input channel a group, on planes, alone")
