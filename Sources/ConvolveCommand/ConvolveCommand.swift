@@ -33,6 +33,7 @@ struct ConvolveCommand: ParsableCommand {
       BenchCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
       FeaturesCommand.self, ExplainClassCommand.self, SummaryCommand.self, ModelsCommand.self,
       ConvertCommand.self, SearchCommand.self, MatchCommand.self,
+      SpectrumCommand.self, FrequencyCommand.self, DiffuseCommand.self, StochasticCommand.self,
     ]
   )
 

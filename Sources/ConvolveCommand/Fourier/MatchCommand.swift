@@ -157,7 +157,7 @@ struct MatchCommand: ParsableCommand {
   private func annotated(_ photo: Image, _ found: [Match]) throws -> Image {
     var drawing = Drawing(width: photo.width, height: photo.height)
     drawing.image(0, 0, try photo.rgb)
-    let line = max(1, Double(min(photo.width, photo.height)) / 200)
+    let line = max(2, Double(min(photo.width, photo.height)) / 200)
     for match in found.reversed() {
       let (l, t, r, b) = (match.x, match.y, match.x + match.width, match.y + match.height)
       let color: Drawing.Color = match == found[0] ? .red : .blue
@@ -177,15 +177,5 @@ func numberList(_ text: String) -> [Double]? {
 
 extension Image {
   /// Three 8-bit colour channels, without alpha.
-  var rgb: Image {
-    get throws {
-      let planes = try planes([3, height, width]).scalars
-      let count = height * width
-      return Image(
-        .uint8(
-          Tensor(
-            (0..<3 * count).map { UInt8((min(1, max(0, planes[$0 % 3 * count + $0 / 3])) * 255).rounded()) },
-            shape: [height, width, 3])))
-    }
-  }
+  var rgb: Image { get throws { Image(planes: try planes([3, height, width])) } }
 }

@@ -16,14 +16,6 @@ struct SearchCommand: ParsableCommand {
     subcommands: [IndexCommand.self, QueryCommand.self, PrecisionCommand.self])
 }
 
-/// Runs `body`, telling what goes wrong.
-private func reporting(_ body: () throws -> Void) throws {
-  do { try body() } catch {
-    Terminal.error("\(error)")
-    throw ExitCode(1)
-  }
-}
-
 /// Codes of images, as an index describes them.
 private struct Coder {
   private let program: Program?

@@ -23,20 +23,20 @@ public enum MatchMethod: String, Sendable, CaseIterable {
 ///   - mask: `[h, w]`, the weight of each of the template's pixels, 0 or more.
 ///   - method: what is scored.
 /// - Returns: `[H - h + 1, W - w + 1]`; 0 where a window has no contrast.
-/// - Throws: ``MatchError`` for shapes that do not fit, a template without contrast, or numbers that are not finite.
+/// - Throws: ``ImagingError`` for shapes that do not fit, a template without contrast, or numbers that are not finite.
 /// - Source: Lewis (1995), "Fast normalized cross-correlation"; Kuglin and Hines (1975), for phase correlation.
 public func matchTemplate(
   _ image: Tensor<Float>, _ template: Tensor<Float>, mask: Tensor<Float>? = nil,
   method: MatchMethod = .normalized
-) throws(MatchError) -> Tensor<Float> {
+) throws(ImagingError) -> Tensor<Float> {
   guard image.shape.rank == 3, template.shape.rank == 3, image.shape[0] == template.shape[0] else {
-    throw MatchError(
+    throw ImagingError(
       "a template of shape \(template.shape) for an image of shape \(image.shape): both are [C, H, W] with the same channels"
     )
   }
   let (h, w) = (template.shape[1], template.shape[2])
   guard h > 0, w > 0, h <= image.shape[1], w <= image.shape[2] else {
-    throw MatchError(
+    throw ImagingError(
       "the template of \(w)x\(h) pixels does not fit into the image of \(image.shape[2])x\(image.shape[1]): cut it, or scale it down"
     )
   }
@@ -44,19 +44,21 @@ public func matchTemplate(
     mask.shape != [h, w] || mask.scalars.contains(where: { !($0 >= 0) })
       || !mask.scalars.contains(where: { $0 > 0 })
   {
-    throw MatchError(
+    throw ImagingError(
       "a mask of shape \(mask.shape) for a template of \(w)x\(h): one weight of 0 or more a pixel, not all 0")
   }
   for (name, tensor) in [("image", image), ("template", template)] {
     guard tensor.withUnsafeBufferPointer({ $0.allSatisfy(\.isFinite) }) else {
-      throw MatchError("the \(name) has values that are not finite: replace them before matching")
+      throw ImagingError("the \(name) has values that are not finite: replace them before matching")
     }
   }
   switch method {
   case .correlation: return try sumsOfProducts(image, weighted(template, mask))
   case .normalized: return try normalizedCorrelation(image, template, mask)
   case .phase:
-    guard mask == nil else { throw MatchError("phase correlation takes no mask: use the method normalized") }
+    guard mask == nil else {
+      throw ImagingError("phase correlation takes no mask: use the method normalized")
+    }
     return try phaseCorrelation(image, template)
   }
 }
@@ -71,7 +73,7 @@ private func weighted(_ template: Tensor<Float>, _ mask: Tensor<Float>?) -> Tens
 /// Sums over windows and channels of image times kernel.
 private func sumsOfProducts(
   _ image: Tensor<Float>, _ kernel: Tensor<Float>
-) throws(MatchError) -> Tensor<Float> {
+) throws(ImagingError) -> Tensor<Float> {
   let (c, h, w) = (kernel.shape[0], kernel.shape[1], kernel.shape[2])
   do throws(GeometryError) {
     let planes = try conv(
@@ -87,7 +89,7 @@ private func sumsOfProducts(
       }
     }
   } catch {
-    throw MatchError("\(error)")
+    throw ImagingError("\(error)")
   }
 }
 
@@ -95,7 +97,7 @@ private func sumsOfProducts(
 /// out of the sum of products.
 private func normalizedCorrelation(
   _ image: Tensor<Float>, _ template: Tensor<Float>, _ mask: Tensor<Float>?
-) throws(MatchError) -> Tensor<Float> {
+) throws(ImagingError) -> Tensor<Float> {
   let (channels, h, w) = (template.shape[0], template.shape[1], template.shape[2])
   let weights = (mask ?? Tensor(repeating: 1, shape: [h, w])).scalars.map(Double.init)
   let total = weights.reduce(0, +)
@@ -111,7 +113,7 @@ private func normalizedCorrelation(
   }
   let greatest = pixels.reduce(0) { max($0, abs($1)) }
   guard energy > 1e-12 * total * Double(greatest * greatest) else {
-    throw MatchError(
+    throw ImagingError(
       "the template has no contrast: every pixel is the same, and so is every score; choose one with an edge in it"
     )
   }
@@ -159,7 +161,7 @@ private func greatestOf(_ values: UnsafeBufferPointer<Float>) -> Float {
 /// sum M I^2 - (sum M I)^2 / sum M of every window, over all channels.
 private func maskedEnergies(
   _ image: Tensor<Float>, weights: [Double], total: Double, height: Int, width: Int
-) throws(MatchError) -> Tensor<Float> {
+) throws(ImagingError) -> Tensor<Float> {
   let mask = Tensor(weights.map { Float($0) }, shape: [1, height, width])
   let (rows, columns) = (image.shape[1], image.shape[2])
   var energies: [Double] = []
@@ -239,7 +241,7 @@ private func subtractRow(
 
 private func phaseCorrelation(
   _ image: Tensor<Float>, _ template: Tensor<Float>
-) throws(MatchError) -> Tensor<Float> {
+) throws(ImagingError) -> Tensor<Float> {
   let (channels, rows, columns) = (image.shape[0], image.shape[1], image.shape[2])
   let (h, w) = (template.shape[1], template.shape[2])
   let (height, width) = (fastLength(atLeast: rows), fastLength(atLeast: columns))
@@ -278,7 +280,7 @@ private func phaseCorrelation(
       ComplexTensor(real: Tensor(sumR, shape: shape), imaginary: Tensor(sumI, shape: shape)), count: width)
     return response.slice(0..<rows - h + 1, axis: 0).slice(0..<columns - w + 1, axis: 1)
   } catch {
-    throw MatchError("\(error)")
+    throw ImagingError("\(error)")
   }
 }
 
