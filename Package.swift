@@ -74,6 +74,7 @@ let package = Package(
         "CImageCodecs", "CTurboJPEG", "CWebP", "Convolution", "Files", "Fourier", "Tensors",
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
+    .target(name: "Series", dependencies: [.product(name: "RealModule", package: "swift-numerics")]),
     .target(
       name: "Networks",
       dependencies: ["Convolution", "Tensors", .product(name: "RealModule", package: "swift-numerics")]),
@@ -97,7 +98,7 @@ let package = Package(
       name: "Convolve",
       dependencies: [
         "Convolution", "Datasets", "Fourier", "Imaging", "Interchange", "Microkernels", "Models", "Networks",
-        "Search",
+        "Search", "Series",
         "TensorFiles", "Tensors", "Training",
       ]),
     .executableTarget(
@@ -131,6 +132,7 @@ let package = Package(
     .testTarget(
       name: "NetworksTests", dependencies: ["Convolution", "Models", "Networks", "TestSupport", "Tensors"],
       exclude: ["Vectors"]),
+    .testTarget(name: "SeriesTests", dependencies: ["Series"], exclude: ["Vectors"]),
     .testTarget(
       name: "TrainingTests",
       dependencies: ["Datasets", "Files", "Models", "Networks", "TensorFiles", "Tensors", "Training"]),

@@ -7,6 +7,7 @@
 @_exported import Models
 @_exported import Networks
 @_exported import Search
+@_exported import Series
 @_exported import TensorFiles
 @_exported import Tensors
 @_exported import Training

@@ -34,6 +34,7 @@ struct ConvolveCommand: ParsableCommand {
       FeaturesCommand.self, ExplainClassCommand.self, SummaryCommand.self, ModelsCommand.self,
       ConvertCommand.self, SearchCommand.self, MatchCommand.self,
       SpectrumCommand.self, FrequencyCommand.self, DiffuseCommand.self, StochasticCommand.self,
+      SeriesCommand.self,
     ]
   )
 
