@@ -20,6 +20,10 @@ struct ConvolveCommand: ParsableCommand {
         convolve predict efficientnet_lite0 cat.jpg
         convolve summary resnet50
         convolve search query shoe.png --index fashion.sqlite --sheet alike.png
+        convolve match photo.jpg eye.png -o found.png
+        convolve spectrum photo.jpg --kernel gaussian:sigma=2 -o spectrum.png
+        convolve frequency photo.jpg --low-pass 0.1 -o soft.png
+        convolve series sales.csv --arima 1,1,1 --forecast 12 --plot forecast.svg
 
       Shell completions: convolve --generate-completion-script bash|zsh|fish
 

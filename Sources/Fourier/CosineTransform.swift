@@ -2,7 +2,10 @@ import RealModule
 import Tensors
 
 /// The cosine transform of type 2 along an axis: X_k = 2 sum over n of x_n cos(pi k (2n + 1) / 2N), as SciPy's `dct`.
-/// - Parameter isOrthonormal: divided by sqrt(2N), and the first by another sqrt(2), so that squares keep their sum.
+/// - Parameters:
+///   - x: numbers of any shape.
+///   - axis: the axis; negative ones count from the last.
+///   - isOrthonormal: divided by sqrt(2N), and the first by another sqrt(2), so that squares keep their sum.
 /// - Source: Makhoul (1980), "A fast cosine transform in one and two dimensions".
 /// - Throws: ``FourierError`` for an axis that is not there or has no elements.
 @specialized(where Scalar == Float)

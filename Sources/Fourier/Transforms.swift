@@ -66,7 +66,10 @@ public func rfft<Scalar: FourierScalar>(
 }
 
 /// The inverse of ``rfft(_:axes:)``.
-/// - Parameter count: elements of the last of the axes, which the half of a spectrum leaves open: even, 2 (K - 1), without it.
+/// - Parameters:
+///   - x: the half of a spectrum.
+///   - count: elements of the last of the axes, which the half of a spectrum leaves open: even, 2 (K - 1), without it.
+///   - axes: as they were transformed.
 /// - Throws: ``FourierError`` as ``fft(_:axes:)``, and for a count that the spectrum is not the half of.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)

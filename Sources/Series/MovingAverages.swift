@@ -1,5 +1,8 @@
 /// The means of `window` values side by side: the convolution with a box. nil where the window is not full.
-/// - Parameter isCentred: the window's middle stands at the value, otherwise its end.
+/// - Parameters:
+///   - values: the series.
+///   - window: how many values a mean takes.
+///   - isCentred: the window's middle stands at the value, otherwise its end.
 /// - Throws: ``SeriesError`` for a window that is longer than the series, or values that are not finite.
 public func movingAverage(
   _ values: [Double], window: Int, isCentred: Bool = false
@@ -10,7 +13,11 @@ public func movingAverage(
 }
 
 /// The weighted means of values side by side, the last weight for the latest value.
-/// - Parameter isNormalized: weights are divided by their sum.
+/// - Parameters:
+///   - values: the series.
+///   - weights: one for each value of a window.
+///   - isCentred: the window's middle stands at the value, otherwise its end.
+///   - isNormalized: weights are divided by their sum.
 /// - Throws: ``SeriesError`` for more weights than values, weights without a sum, or values that are not finite.
 public func weightedMovingAverage(
   _ values: [Double], weights: [Double], isCentred: Bool = false, isNormalized: Bool = true

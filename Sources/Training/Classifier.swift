@@ -9,7 +9,11 @@ public final class Classifier {
   public let classes: Int
   private let imageShape: Shape
 
-  /// - Parameter state: the weights, once and for all; without them ``load(_:)`` gives some.
+  /// - Parameters:
+  ///   - network: whose output are logits.
+  ///   - imageShape: `[C, H, W]`
+  ///   - batchSize: images that go through together.
+  ///   - state: the weights, once and for all; without them ``load(_:)`` gives some.
   /// - Throws: `GraphError` where the network does not take the images, or puts out no `[N, classes]`.
   public init(
     _ network: any Layer, imageShape: Shape, batchSize: Int, state: StateDict? = nil

@@ -18,7 +18,8 @@ import Testing
       }
       outputs += try stream.finish()
       let exact = try convolve(
-        Tensor(signal.map(Double.init), shape: [signal.count]), Tensor(kernel.scalars.map(Double.init), shape: [length])
+        Tensor(signal.map(Double.init), shape: [signal.count]),
+        Tensor(kernel.scalars.map(Double.init), shape: [length])
       ).scalars
       #expect(outputs.count == exact.count)
       // Products of normal numbers: eight roundings of sums of deviation sqrt(length).
@@ -34,7 +35,8 @@ import Testing
     var g = SeededGenerator(seed: 3)
     for (count, length) in [(100_003, 1001), (5000, 4999), (77, 3001)] {
       let (x, k) = (
-        Tensor<Float>.randomNormal(shape: [count], using: &g), Tensor<Float>.randomNormal(shape: [length], using: &g)
+        Tensor<Float>.randomNormal(shape: [count], using: &g),
+        Tensor<Float>.randomNormal(shape: [length], using: &g)
       )
       for mode in [ConvolutionMode.full, .same] {
         let y = try convolve(x, k, mode: mode)
@@ -46,7 +48,8 @@ import Testing
             let i = n + offset - j
             if (0..<count).contains(i) { sum += Double(x[i]) * Double(k[j]) }
           }
-          #expect(abs(Double(y[n]) - sum) < 8 * 0x1p-24 * Double(length), "\(count), \(length), \(mode), \(n)")
+          #expect(
+            abs(Double(y[n]) - sum) < 8 * 0x1p-24 * Double(length), "\(count), \(length), \(mode), \(n)")
         }
       }
     }

@@ -29,7 +29,7 @@ struct FilterOptions: ParsableArguments {
   var channels = "all"
   @Flag(help: "Filter in linear light instead of sRGB values.")
   var linear = false
-  @Option(help: "Force a method where the kernel allows it: direct, separable or box.")
+  @Option(help: "Force a method where the kernel allows it: direct, separable, box or fourier.")
   var method: LinearPlan.Method?
 
   func validateOptions() throws {

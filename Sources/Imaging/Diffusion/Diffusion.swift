@@ -20,6 +20,8 @@ public enum DiffusionMethod: Sendable, Equatable {
 ///   - planes: `[C, H, W]`
 ///   - time: t, 0 or more.
 ///   - diffusivity: D, above 0.
+///   - method: how it is computed.
+///   - progress: told the steps that are done, and all.
 /// - Returns: the planes, and the steps that were taken.
 /// - Throws: ``ImagingError`` for other times and diffusivities, numbers that are not finite, and millions of steps.
 /// - Source: Perona and Malik (1990), "Scale-space and edge detection using anisotropic diffusion".

@@ -14,7 +14,9 @@ public enum PropagatorRule: String, Sendable, CaseIterable {
 
 extension Kernel {
   /// The kernel as a probability density: coefficients of 0 or more whose sum is 1.
-  /// - Parameter temperature: for softmax: the smaller, the more the greatest coefficient takes.
+  /// - Parameters:
+  ///   - rule: what makes a coefficient a probability.
+  ///   - temperature: for softmax: the smaller, the more the greatest coefficient takes.
   /// - Throws: ``ImagingError`` for a kernel of zeros by other rules than softmax, and a temperature that is not above 0.
   public func propagator(
     _ rule: PropagatorRule, temperature: Double = 1
@@ -52,7 +54,9 @@ public struct StochasticConvolution: Sendable {
   /// Cumulated probabilities, in 2^-32.
   private let thresholds: [UInt32]
 
-  /// - Parameter kernel: as correlation uses it.
+  /// - Parameters:
+  ///   - kernel: as correlation uses it.
+  ///   - seed: another one draws other positions.
   /// - Throws: ``ImagingError`` for a kernel of zeros.
   public init(_ kernel: Kernel, seed: UInt64 = 0) throws(ImagingError) {
     let sum = kernel.coefficients.reduce(0) { $0 + abs($1) }

@@ -54,9 +54,9 @@ public struct Chart: Sendable {
       sheet.line([(left, y), (right, y)], .grey)
       sheet.text(left - 8, y + 4, Axis.label(tick), anchor: .end)
     }
+    let step = band.count > 1 ? max(1, place((band[1].x, 0)).0 - place((band[0].x, 0)).0) : 6
     for slice in band where slice.low.isFinite && slice.high.isFinite {
       let (a, b) = (place((slice.x, slice.low)), place((slice.x, slice.high)))
-      let step = max(2, (right - left) / Double(max(1, band.count * 3)))
       sheet.box(a.0 - step / 2, b.1, width: step, height: max(1, a.1 - b.1), Drawing.Color(200, 220, 236))
     }
     for curve in curves {

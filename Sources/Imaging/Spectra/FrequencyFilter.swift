@@ -31,7 +31,10 @@ public struct FrequencyFilter: Sendable {
   /// Butterworth's n.
   public let order: Int
 
-  /// - Parameter band: frequencies in cycles a pixel, 0 to a half along an axis, 0.707 in the corners.
+  /// - Parameters:
+  ///   - band: frequencies in cycles a pixel, 0 to a half along an axis, 0.707 in the corners.
+  ///   - shape: how sharply it ends.
+  ///   - order: Butterworth's n.
   /// - Throws: ``ImagingError`` for frequencies that are not between 0 and 0.71, or bands without width.
   public init(_ band: Band, shape: Shape = .gaussian, order: Int = 2) throws(ImagingError) {
     func check(_ f: Double, _ name: String) throws(ImagingError) {
