@@ -12,7 +12,7 @@ import Testing
   private static func problem(_ algorithm: ConvolutionPlan.Algorithm, _ g: inout SeededGenerator) throws
     -> (geometry: ConvolutionGeometry, x: Tensor<Float>, w: Tensor<Float>, bias: Tensor<Float>)
   {
-    let isDepthwise = algorithm == .depthwise
+    let isDepthwise = algorithm == .depthwise || algorithm == .fourier
     let c = Int.random(in: 1...20, using: &g)
     let k = isDepthwise ? c : Int.random(in: 1...40, using: &g)
     let size = algorithm == .winograd5 ? 5 : algorithm.transforms ? 3 : Int.random(in: 1...3, using: &g)
