@@ -11,7 +11,7 @@ public func fft<Scalar: FourierScalar>(
   _ x: ComplexTensor<Scalar>, axes: [Int]? = nil
 ) throws(FourierError) -> ComplexTensor<Scalar> {
   var y = x
-  for axis in try checked(axes, x.shape) { transform(&y, axis: axis, inverse: false, scale: 1) }
+  try y.formFFT(axes: axes)
   return y
 }
 
@@ -22,9 +22,7 @@ public func ifft<Scalar: FourierScalar>(
   _ x: ComplexTensor<Scalar>, axes: [Int]? = nil
 ) throws(FourierError) -> ComplexTensor<Scalar> {
   var y = x
-  for axis in try checked(axes, x.shape) {
-    transform(&y, axis: axis, inverse: true, scale: 1 / Scalar(x.shape[axis]))
-  }
+  try y.formInverseFFT(axes: axes)
   return y
 }
 
@@ -47,8 +45,8 @@ public func rfft<Scalar: FourierScalar>(
   var y = ComplexTensor<Scalar>(
     real: Tensor(unsafeUninitializedShape: shape) { _ in },
     imaginary: Tensor(unsafeUninitializedShape: shape) { _ in })
-  if lines == 1, count >= 2 * LinePlan<Scalar>.shortest, count % 2 == 0 {
-    y = realLine(x)
+  if lines == 1, count >= 2 * LinePlan<Scalar>.shortest {
+    y = realLine(x, shape)
   } else if shape.count > 0 {
     x.withUnsafeBufferPointer { x in
       y.withPointers { re, im in
@@ -90,6 +88,9 @@ public func irfft<Scalar: FourierScalar>(
   }
   var sizes = x.shape.dimensions
   sizes[last] = count
+  if x.shape.count == half, count >= 2 * LinePlan<Scalar>.shortest {
+    return inverseRealLine(z, count, Shape(sizes))
+  }
   let inner = sizes[(last + 1)...].reduce(1, *)
   let lines = x.shape.count / half
   var y = Tensor<Scalar>(unsafeUninitializedShape: Shape(sizes)) { _ in }
@@ -139,43 +140,25 @@ func transform<Scalar: FourierScalar>(
   }
 }
 
-/// One long real sequence of an even count: its halves as one complex sequence.
-private func realLine<Scalar: FourierScalar>(_ x: Tensor<Scalar>) -> ComplexTensor<Scalar> {
-  let half = x.shape.count / 2
-  let shape = Shape(x.shape.dimensions.map { $0 == 1 ? 1 : half })
-  var z = x.withUnsafeBufferPointer { x in
-    ComplexTensor<Scalar>(
-      real: Tensor(unsafeUninitializedShape: shape) { out in
-        for k in 0..<half { out.initializeElement(at: k, to: x[2 * k]) }
-      },
-      imaginary: Tensor(unsafeUninitializedShape: shape) { out in
-        for k in 0..<half { out.initializeElement(at: k, to: x[2 * k + 1]) }
-      })
+extension ComplexTensor {
+  /// Replaces this by its transform along axes: ``fft(_:axes:)`` in place.
+  /// - Throws: ``FourierError`` as that.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  public mutating func formFFT(axes: [Int]? = nil) throws(FourierError) {
+    for axis in try checked(axes, shape) { transform(&self, axis: axis, inverse: false, scale: 1) }
   }
-  (Plans.line(half) as LinePlan<Scalar>).run(&z, inverse: false, scale: 1)
-  let full = Shape(x.shape.dimensions.map { $0 == 1 ? 1 : half + 1 })
-  var y = ComplexTensor<Scalar>(
-    real: Tensor(unsafeUninitializedShape: full) { _ in },
-    imaginary: Tensor(unsafeUninitializedShape: full) { _ in })
-  let roots = Plans.roots(2 * half) as Tensor<Scalar>
-  y.withPointers { re, im in
-    z.withPointers { zr, zi in
-      roots.withUnsafeBufferPointer { roots in
-        for k in 0...half {
-          let (a, b) = (k % half, (half - k) % half)
-          // E and O are the transforms of the even and odd elements.
-          let (er, ei) = ((zr[a] + zr[b]) / 2, (zi[a] - zi[b]) / 2)
-          let (or, oi) = ((zi[a] + zi[b]) / 2, (zr[b] - zr[a]) / 2)
-          let (c, s) = (roots[2 * k], -roots[2 * k + 1])
-          (re[k], im[k]) = (er + or * c - oi * s, ei + or * s + oi * c)
-        }
-      }
+
+  /// Replaces this by its inverse transform along axes: ``ifft(_:axes:)`` in place.
+  /// - Throws: ``FourierError`` as that.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  public mutating func formInverseFFT(axes: [Int]? = nil) throws(FourierError) {
+    for axis in try checked(axes, shape) {
+      transform(&self, axis: axis, inverse: true, scale: 1 / Scalar(shape[axis]))
     }
   }
-  return y
-}
 
-extension ComplexTensor {
   mutating func withPointers(
     _ body: (UnsafeMutablePointer<Scalar>, UnsafeMutablePointer<Scalar>) -> Void
   ) {

@@ -114,7 +114,8 @@ import Testing
   @Test func realTransformsAreHalves() throws {
     var g = SeededGenerator(seed: 2)
     for shape: Shape in [
-      [1], [2], [9], [64], [1024], [2050], [1023], [4, 6], [37, 64], [64, 37], [70, 33], [3, 5, 8],
+      [1], [2], [9], [64], [1024], [2050], [1023], [1025], [4098], [3, 1, 1], [1, 3001, 1], [4, 6], [37, 64],
+      [64, 37], [70, 33], [3, 5, 8],
       [4, 7, 40], [2, 3, 1],
     ] {
       let x = Self.random(shape, &g).real
@@ -210,6 +211,16 @@ import Testing
     let m = Tensor<Float>([0, 1, 2, 3, 4, 5], shape: [2, 3])
     #expect(m.fftShifted().scalars == [5, 3, 4, 2, 0, 1])
     #expect(m.fftShifted(axes: [1]).inverseFFTShifted(axes: [1]) == m)
+  }
+
+  @Test func inPlaceIsTheSame() throws {
+    var g = SeededGenerator(seed: 6)
+    let x = Self.rounded(Self.random([5, 12, 33], &g))
+    var y = x
+    try y.formFFT(axes: [0, 2])
+    #expect(try y == fft(x, axes: [0, 2]))
+    try y.formInverseFFT(axes: [2, 0])
+    #expect(zip(y.real.scalars, x.real.scalars).allSatisfy { abs($0 - $1) < 1e-5 })
   }
 
   @Test func nonsenseIsNamed() throws {
