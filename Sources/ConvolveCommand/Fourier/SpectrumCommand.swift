@@ -86,7 +86,8 @@ struct SpectrumCommand: ParsableCommand {
         values.enumerated().map { (Double($0) / Double(2 * (values.count - 1)), $1) }
       }
       var chart = Chart(
-        "mean |F| by frequency", xLabel: "cycles a pixel", yLabel: "|F|", [.init("image", points(rings))])
+        "mean magnitude by frequency", xLabel: "cycles a pixel", yLabel: "magnitude",
+        [.init("image", points(rings))])
       if let after { chart.curves.append(.init("after", points(after.radialProfile()), .red)) }
       chart.isLogarithmicY = true
       try chart.drawing().write(to: profile, replacing: options.force)
