@@ -4,10 +4,11 @@ import Testing
 
 @Suite struct StreamingTests {
   /// Pieces of any lengths together are the full convolution in float64; and so for the next signal.
-  @Test(arguments: [1, 2, 31, 500]) func piecesAreTheWhole(length: Int) throws {
+  @Test(arguments: [1, 2, 31, 500], StreamingConvolution.Method.allCases)
+  func piecesAreTheWhole(length: Int, method: StreamingConvolution.Method) throws {
     var g = SeededGenerator(seed: UInt64(length))
     let kernel = Tensor<Float>.randomNormal(shape: [length], using: &g)
-    var stream = try StreamingConvolution(kernel: kernel.scalars)
+    var stream = try StreamingConvolution(kernel: kernel.scalars, method: method)
     for _ in 0..<2 {
       let pieces = [0, 1, 3, 700, 2, 9001, 2, 4096, 4096]
       let signal = Tensor<Float>.randomNormal(shape: [pieces.reduce(0, +)], using: &g).scalars
