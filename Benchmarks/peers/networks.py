@@ -1,9 +1,10 @@
 """Inference of whole networks by PyTorch, ONNX Runtime and OpenVINO, as JSON lines.
 usage: networks.py THREADS BATCH SECONDS FOLDER NETWORK...    FOLDER keeps the .pth and .onnx files."""
-import json, os, sys, time, statistics
+import json, os, sys
 threads, batch, seconds, folder, names = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4], sys.argv[5:]
 os.environ["OMP_NUM_THREADS"] = str(threads)
 import numpy as np, openvino, onnxruntime, torch, torchvision
+from timing import median_ms
 
 torch.set_num_threads(threads)
 torch.manual_seed(0)
@@ -22,17 +23,6 @@ class LeNet5(torch.nn.Module):
         return self.layers(x)
 
 
-def measure(run):
-    for _ in range(2):
-        run()
-    times, end = [], time.perf_counter() + seconds
-    while len(times) < 5 or time.perf_counter() < end:
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times)
-
-
 for name in names:
     model = LeNet5() if name == "lenet5" else getattr(torchvision.models, name)(weights=None)
     model.eval()
@@ -43,7 +33,7 @@ for name in names:
 
     def say(peer, run):
         with torch.inference_mode():
-            print(json.dumps(dict(net=name, batch=batch, threads=threads, peer=peer, ms=measure(run))), flush=True)
+            print(json.dumps(dict(net=name, batch=batch, threads=threads, peer=peer, ms=median_ms(run, seconds))), flush=True)
 
     say("torch", lambda: model(x))
     with torch.inference_mode():

@@ -1,22 +1,12 @@
 """Fourier transforms of real float32 images by SciPy, MKL (torch) and FFTW, as JSON lines.
 usage: transforms.py THREADS SECONDS"""
-import json, os, statistics, sys, time
+import json, os, sys
 threads, seconds = int(sys.argv[1]), float(sys.argv[2])
 os.environ["OMP_NUM_THREADS"] = str(threads)
 import numpy as np, pyfftw, scipy.fft, torch
+from timing import median_ms
 
 torch.set_num_threads(threads)
-
-
-def measure(run):
-    for _ in range(2):
-        run()
-    times, end = [], time.perf_counter() + seconds
-    while len(times) < 5 or time.perf_counter() < end:
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times)
 
 
 for size in [(256, 256), (512, 512), (1024, 1024), (2048, 2048), (1080, 1920), (1000, 1000), (1013, 1013)]:
@@ -24,7 +14,7 @@ for size in [(256, 256), (512, 512), (1024, 1024), (2048, 2048), (1080, 1920), (
     name = "x".join(map(str, size))
 
     def say(peer, run, inverse):
-        print(json.dumps(dict(size=name, threads=threads, peer=peer, ms=measure(run), inverse=measure(inverse))), flush=True)
+        print(json.dumps(dict(size=name, threads=threads, peer=peer, ms=median_ms(run, seconds), inverse=median_ms(inverse, seconds))), flush=True)
 
     half = scipy.fft.rfft2(x)
     say("scipy", lambda: scipy.fft.rfft2(x, workers=threads), lambda: scipy.fft.irfft2(half, s=size, workers=threads))
@@ -43,5 +33,5 @@ cv2.setNumThreads(threads)
 photo = np.random.default_rng(0).random((2160, 3840), dtype=np.float32)
 for side in (32, 64, 256):
     template = photo[700:700 + side, 1500:1500 + side].copy()
-    ms = measure(lambda: cv2.matchTemplate(photo, template, cv2.TM_CCOEFF_NORMED))
+    ms = median_ms(lambda: cv2.matchTemplate(photo, template, cv2.TM_CCOEFF_NORMED), seconds)
     print(json.dumps(dict(size=f"match {side}", threads=threads, peer="opencv", ms=ms)), flush=True)

@@ -138,21 +138,25 @@ func unitRoot(_ m: Int, _ n: Int) -> (Double, Double) {
 
 /// e^(-pi i j^2 / count) for each j, then the spectrum of its conjugate, wrapped around `inner`, by `inner`.
 private func chirpTable<Scalar: FourierScalar>(_ count: Int, inner: Int) -> Tensor<Scalar> {
-  var (re, im) = ([Double](repeating: 0, count: inner), [Double](repeating: 0, count: inner))
-  var chirp: [Double] = []
-  for j in 0..<count {
-    // j^2 mod 2 count, without overflow of j^2 up to 2^60.
-    let (c, s) = unitRoot(j * j % (2 * count), 2 * count)
-    chirp += [c, -s]
-    (re[j], im[j]) = (c, s)
-    if j > 0 { (re[inner - j], im[inner - j]) = (c, s) }
-  }
+  let (re, im) = conjugateChirp(count, length: inner)
   let spectrum = transformLine(re, im)
-  var table = chirp.map { Scalar($0) }
+  var table = (0..<count).flatMap { [Scalar(re[$0]), Scalar(-im[$0])] }
   for k in 0..<inner {
     table += [Scalar(spectrum.0[k] / Double(inner)), Scalar(spectrum.1[k] / Double(inner))]
   }
   return Tensor(table, shape: [table.count])
+}
+
+/// e^(pi i j^2 / count) at j and at length - j, for each j, zeros between: Bluestein's kernel.
+func conjugateChirp(_ count: Int, length: Int) -> ([Double], [Double]) {
+  var (re, im) = ([Double](repeating: 0, count: length), [Double](repeating: 0, count: length))
+  for j in 0..<count {
+    // j^2 mod 2 count, without overflow of j^2 up to 2^60.
+    let root = unitRoot(j * j % (2 * count), 2 * count)
+    (re[j], im[j]) = root
+    if j > 0 { (re[length - j], im[length - j]) = root }
+  }
+  return (re, im)
 }
 
 /// One transform in float64, of a length with small factors: for tables.

@@ -39,12 +39,7 @@ final class LinePlan<Scalar: FourierScalar>: Sendable {
         twiddles: ComplexTensor(real: Tensor(re, shape: [count]), imaginary: Tensor(im, shape: [count])))
     } else {
       let length = fastLength(atLeast: 2 * count - 1)
-      var (re, im) = ([Double](repeating: 0, count: length), [Double](repeating: 0, count: length))
-      for j in 0..<count {
-        let (c, s) = unitRoot(j * j % (2 * count), 2 * count)
-        (re[j], im[j]) = (c, s)
-        if j > 0 { (re[length - j], im[length - j]) = (c, s) }
-      }
+      let (re, im) = conjugateChirp(count, length: length)
       func rounded(_ x: some Sequence<Double>, _ n: Int) -> Tensor<Scalar> {
         Tensor(x.map { Scalar($0) }, shape: [n])
       }

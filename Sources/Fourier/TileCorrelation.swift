@@ -77,6 +77,30 @@ package struct TileCorrelation: Sendable {
       + max(columnPlan.workCount, rowPlan.workCount)
   }
 
+  /// Correlates a plane of any size: tiles beside one another, and two below one another together.
+  /// - Parameters:
+  ///   - input: as much larger than the output as the kernel less one.
+  ///   - work: of ``workCount`` floats.
+  package func run(
+    _ input: UnsafePointer<Float>, stride: Int, into output: UnsafeMutablePointer<Float>, outStride: Int,
+    rows: Int, columns: Int, work: UnsafeMutablePointer<Float>
+  ) {
+    for y in Swift.stride(from: 0, to: rows, by: 2 * self.rows) {
+      let first = min(self.rows, rows - y)
+      let second = max(0, min(self.rows, rows - y - first))
+      let skip = second > 0 ? first : 0
+      for x in Swift.stride(from: 0, to: columns, by: self.columns) {
+        let count = min(self.columns, columns - x)
+        let (from, to) = (input + (y * stride + x), output + (y * outStride + x))
+        run(
+          from, from + skip * stride, stride: stride, inputRows: first + kernelRows - 1,
+          secondInputRows: second > 0 ? second + kernelRows - 1 : 0,
+          inputColumns: count + kernelColumns - 1, into: to, to + skip * outStride, outStride: outStride,
+          rows: first, secondRows: second, columns: count, work: work)
+      }
+    }
+  }
+
   /// Correlates two planes.
   /// - Parameters:
   ///   - a: the first plane, of `inputRows` rows and `inputColumns` columns; what the tile has more is taken as zeros.

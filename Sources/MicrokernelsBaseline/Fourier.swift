@@ -21,31 +21,34 @@ public func fourierPass(_ pass: UnsafePointer<ConvolveFourierPass>) {
       while lane < 16 {
         let (xr, xi) = (p.xr + (x &+ lane), p.xi + (x &+ lane))
         let (yr, yi) = (p.yr + (y &+ lane), p.yi + (y &+ lane))
+        // One call for each way, so that what is stored is settled outside the butterfly.
         if let twiddles = p.twiddles {
           let w = twiddles + j &* (p.radix &- 1) &* 2
-          switch p.radix {
-          case 8: butterfly8(xr, xi, xNext, yr, yi, yNext, w)
-          case 4: butterfly4(xr, xi, xNext, yr, yi, yNext, w)
-          case 5: butterfly5(xr, xi, xNext, yr, yi, yNext, w)
-          case 3: butterfly3(xr, xi, xNext, yr, yi, yNext, w)
-          case 2: butterfly2(xr, xi, xNext, yr, yi, yNext, w)
-          default: butterflyOdd(xr, xi, xNext, yr, yi, yNext, w, 1, p.radix, p.roots, p.work)
-          }
+          butterfly(p, xr, xi, xNext, yr, yi, yNext, w, 1)
         } else {
-          switch p.radix {
-          case 8: lastButterfly8(xr, xi, xNext, yr, yi, yNext, p.scale)
-          case 4: lastButterfly4(xr, xi, xNext, yr, yi, yNext, p.scale)
-          case 5: lastButterfly5(xr, xi, xNext, yr, yi, yNext, p.scale)
-          case 3: lastButterfly3(xr, xi, xNext, yr, yi, yNext, p.scale)
-          case 2: lastButterfly2(xr, xi, xNext, yr, yi, yNext, p.scale)
-          default: butterflyOdd(xr, xi, xNext, yr, yi, yNext, nil, p.scale, p.radix, p.roots, p.work)
-          }
+          butterfly(p, xr, xi, xNext, yr, yi, yNext, nil, p.scale)
         }
         lane = lane &+ lanes
       }
       j = j &+ 1
     }
     b = b &+ 1
+  }
+}
+
+@inline(__always)
+func butterfly(
+  _ p: ConvolveFourierPass, _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int,
+  _ yr: UnsafeMutablePointer<Float>, _ yi: UnsafeMutablePointer<Float>, _ n: Int,
+  _ w: UnsafePointer<Float>?, _ s: Float
+) {
+  switch p.radix {
+  case 8: butterfly8(xr, xi, xNext, yr, yi, n, w, s)
+  case 4: butterfly4(xr, xi, xNext, yr, yi, n, w, s)
+  case 5: butterfly5(xr, xi, xNext, yr, yi, n, w, s)
+  case 3: butterfly3(xr, xi, xNext, yr, yi, n, w, s)
+  case 2: butterfly2(xr, xi, xNext, yr, yi, n, w, s)
+  default: butterflyOdd(xr, xi, xNext, yr, yi, n, w, s, p.radix, p.roots, p.work)
   }
 }
 
@@ -167,22 +170,19 @@ func multiplySubtract(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
   #endif
 }
 
-/// (r + i m) * w, stored.
+/// Output q of a butterfly, stored q * n further: times its twiddle, which is 1 for q = 0, or without twiddles times a scale.
 @inline(__always)
-func storeTwiddled(
-  _ r: Vector, _ m: Vector, _ w: UnsafePointer<Float>, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>
+func put(
+  _ r: Vector, _ m: Vector, _ q: Int, _ w: UnsafePointer<Float>?, _ s: Float,
+  _ yr: UnsafeMutablePointer<Float>, _ yi: UnsafeMutablePointer<Float>, _ n: Int
 ) {
-  let (wr, wi) = (Vector(repeating: w[0]), Vector(repeating: w[1]))
-  store(multiplySubtract(r * wr, m, wi), yr)
-  store(multiplyAdd(r * wi, m, wr), yi)
-}
-
-@inline(__always)
-func storeScaled(
-  _ r: Vector, _ m: Vector, _ scale: Float, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>
-) {
-  store(r * scale, yr)
-  store(m * scale, yi)
+  let (toR, toI) = (yr + q &* n, yi + q &* n)
+  guard let w, q > 0 else {
+    store(r * s, toR)
+    store(m * s, toI)
+    return
+  }
+  let (wr, wi) = (Vector(repeating: w[2 &* q &- 2]), Vector(repeating: w[2 &* q &- 1]))
+  store(multiplySubtract(r * wr, m, wi), toR)
+  store(multiplyAdd(r * wi, m, wr), toI)
 }

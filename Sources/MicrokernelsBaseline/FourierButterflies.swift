@@ -1,7 +1,7 @@
 import CIntrinsics
 
 // y_q = sum over k of x_k e^(-2 pi i k q / radix), of one vector of lanes. `dftN` take and give real and imaginary parts;
-// `butterflyN` multiply outputs by twiddles, `lastButterflyN` by a scale.
+// `butterflyN` multiply outputs by twiddles or, without, by a scale.
 
 typealias Complex2 = (r0: Vector, i0: Vector, r1: Vector, i1: Vector)
 typealias Complex3 = (r0: Vector, i0: Vector, r1: Vector, i1: Vector, r2: Vector, i2: Vector)
@@ -100,125 +100,63 @@ func dft8(
 @inline(__always)
 func butterfly2(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>
+  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float
 ) {
   let y = dft2(xr, xi, xNext)
-  storeScaled(y.r0, y.i0, 1, yr, yi)
-  storeTwiddled(y.r1, y.i1, w, yr + n, yi + n)
-}
-
-@inline(__always)
-func lastButterfly2(
-  _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ s: Float
-) {
-  let y = dft2(xr, xi, xNext)
-  storeScaled(y.r0, y.i0, s, yr, yi)
-  storeScaled(y.r1, y.i1, s, yr + n, yi + n)
+  put(y.r0, y.i0, 0, w, s, yr, yi, n)
+  put(y.r1, y.i1, 1, w, s, yr, yi, n)
 }
 
 @inline(__always)
 func butterfly3(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>
+  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float
 ) {
   let y = dft3(xr, xi, xNext)
-  storeScaled(y.r0, y.i0, 1, yr, yi)
-  storeTwiddled(y.r1, y.i1, w, yr + n, yi + n)
-  storeTwiddled(y.r2, y.i2, w + 2, yr + 2 &* n, yi + 2 &* n)
-}
-
-@inline(__always)
-func lastButterfly3(
-  _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ s: Float
-) {
-  let y = dft3(xr, xi, xNext)
-  storeScaled(y.r0, y.i0, s, yr, yi)
-  storeScaled(y.r1, y.i1, s, yr + n, yi + n)
-  storeScaled(y.r2, y.i2, s, yr + 2 &* n, yi + 2 &* n)
+  put(y.r0, y.i0, 0, w, s, yr, yi, n)
+  put(y.r1, y.i1, 1, w, s, yr, yi, n)
+  put(y.r2, y.i2, 2, w, s, yr, yi, n)
 }
 
 @inline(__always)
 func butterfly4(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>
+  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float
 ) {
   let y = dft4(xr, xi, xNext)
-  storeScaled(y.r0, y.i0, 1, yr, yi)
-  storeTwiddled(y.r1, y.i1, w, yr + n, yi + n)
-  storeTwiddled(y.r2, y.i2, w + 2, yr + 2 &* n, yi + 2 &* n)
-  storeTwiddled(y.r3, y.i3, w + 4, yr + 3 &* n, yi + 3 &* n)
-}
-
-@inline(__always)
-func lastButterfly4(
-  _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ s: Float
-) {
-  let y = dft4(xr, xi, xNext)
-  storeScaled(y.r0, y.i0, s, yr, yi)
-  storeScaled(y.r1, y.i1, s, yr + n, yi + n)
-  storeScaled(y.r2, y.i2, s, yr + 2 &* n, yi + 2 &* n)
-  storeScaled(y.r3, y.i3, s, yr + 3 &* n, yi + 3 &* n)
+  put(y.r0, y.i0, 0, w, s, yr, yi, n)
+  put(y.r1, y.i1, 1, w, s, yr, yi, n)
+  put(y.r2, y.i2, 2, w, s, yr, yi, n)
+  put(y.r3, y.i3, 3, w, s, yr, yi, n)
 }
 
 @inline(__always)
 func butterfly5(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>
+  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float
 ) {
   let y = dft5(xr, xi, xNext)
-  storeScaled(y.r0, y.i0, 1, yr, yi)
-  storeTwiddled(y.r1, y.i1, w, yr + n, yi + n)
-  storeTwiddled(y.r2, y.i2, w + 2, yr + 2 &* n, yi + 2 &* n)
-  storeTwiddled(y.r3, y.i3, w + 4, yr + 3 &* n, yi + 3 &* n)
-  storeTwiddled(y.r4, y.i4, w + 6, yr + 4 &* n, yi + 4 &* n)
-}
-
-@inline(__always)
-func lastButterfly5(
-  _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ s: Float
-) {
-  let y = dft5(xr, xi, xNext)
-  storeScaled(y.r0, y.i0, s, yr, yi)
-  storeScaled(y.r1, y.i1, s, yr + n, yi + n)
-  storeScaled(y.r2, y.i2, s, yr + 2 &* n, yi + 2 &* n)
-  storeScaled(y.r3, y.i3, s, yr + 3 &* n, yi + 3 &* n)
-  storeScaled(y.r4, y.i4, s, yr + 4 &* n, yi + 4 &* n)
+  put(y.r0, y.i0, 0, w, s, yr, yi, n)
+  put(y.r1, y.i1, 1, w, s, yr, yi, n)
+  put(y.r2, y.i2, 2, w, s, yr, yi, n)
+  put(y.r3, y.i3, 3, w, s, yr, yi, n)
+  put(y.r4, y.i4, 4, w, s, yr, yi, n)
 }
 
 @inline(__always)
 func butterfly8(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>
+  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float
 ) {
   let (e, o) = dft8(xr, xi, xNext)
-  storeScaled(e.r0, e.i0, 1, yr, yi)
-  storeTwiddled(o.r0, o.i0, w, yr + n, yi + n)
-  storeTwiddled(e.r1, e.i1, w + 2, yr + 2 &* n, yi + 2 &* n)
-  storeTwiddled(o.r1, o.i1, w + 4, yr + 3 &* n, yi + 3 &* n)
-  storeTwiddled(e.r2, e.i2, w + 6, yr + 4 &* n, yi + 4 &* n)
-  storeTwiddled(o.r2, o.i2, w + 8, yr + 5 &* n, yi + 5 &* n)
-  storeTwiddled(e.r3, e.i3, w + 10, yr + 6 &* n, yi + 6 &* n)
-  storeTwiddled(o.r3, o.i3, w + 12, yr + 7 &* n, yi + 7 &* n)
-}
-
-@inline(__always)
-func lastButterfly8(
-  _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
-  _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ s: Float
-) {
-  let (e, o) = dft8(xr, xi, xNext)
-  storeScaled(e.r0, e.i0, s, yr, yi)
-  storeScaled(o.r0, o.i0, s, yr + n, yi + n)
-  storeScaled(e.r1, e.i1, s, yr + 2 &* n, yi + 2 &* n)
-  storeScaled(o.r1, o.i1, s, yr + 3 &* n, yi + 3 &* n)
-  storeScaled(e.r2, e.i2, s, yr + 4 &* n, yi + 4 &* n)
-  storeScaled(o.r2, o.i2, s, yr + 5 &* n, yi + 5 &* n)
-  storeScaled(e.r3, e.i3, s, yr + 6 &* n, yi + 6 &* n)
-  storeScaled(o.r3, o.i3, s, yr + 7 &* n, yi + 7 &* n)
+  put(e.r0, e.i0, 0, w, s, yr, yi, n)
+  put(o.r0, o.i0, 1, w, s, yr, yi, n)
+  put(e.r1, e.i1, 2, w, s, yr, yi, n)
+  put(o.r1, o.i1, 3, w, s, yr, yi, n)
+  put(e.r2, e.i2, 4, w, s, yr, yi, n)
+  put(o.r2, o.i2, 5, w, s, yr, yi, n)
+  put(e.r3, e.i3, 6, w, s, yr, yi, n)
+  put(o.r3, o.i3, 7, w, s, yr, yi, n)
 }
 
 /// Any odd radix, by sums and differences of inputs k and radix - k, kept in `work`: of twiddles or, without, of a scale.
@@ -244,7 +182,7 @@ func butterflyOdd(
     sumI += ai + bi
     k = k &+ 1
   }
-  storeScaled(sumR, sumI, s, yr, yi)
+  put(sumR, sumI, 0, w, s, yr, yi, n)
   var q = 1
   while q <= half {
     var (ar, ai) = (r0, i0)
@@ -263,13 +201,8 @@ func butterflyOdd(
       k = k &+ 1
     }
     let other = radix &- q
-    if let w {
-      storeTwiddled(ar + br, ai - bi, w + 2 &* (q &- 1), yr + q &* n, yi + q &* n)
-      storeTwiddled(ar - br, ai + bi, w + 2 &* (other &- 1), yr + other &* n, yi + other &* n)
-    } else {
-      storeScaled(ar + br, ai - bi, s, yr + q &* n, yi + q &* n)
-      storeScaled(ar - br, ai + bi, s, yr + other &* n, yi + other &* n)
-    }
+    put(ar + br, ai - bi, q, w, s, yr, yi, n)
+    put(ar - br, ai + bi, other, w, s, yr, yi, n)
     q = q &+ 1
   }
 }

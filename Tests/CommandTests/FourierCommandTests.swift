@@ -16,7 +16,7 @@ import Testing
     let command = try CommandLine()
     defer { command.cleanUp() }
     let folder = command.folder.path
-    let image = try Image(path: "\(Self.photo)")
+    let image = try Image(path: Self.photo)
     guard case .uint8(let samples) = image.samples else { return }
     let eye = samples.slice(80..<125, axis: 0).slice(150..<215, axis: 1)
     try Image(.uint8(eye)).write(to: "\(folder)/eye.png", replacing: false)

@@ -36,28 +36,6 @@ struct BlockPass {
     microkernels.boxRows(&result)
   }
 
-  /// Correlates by Fourier transforms: tiles beside one another, and two below one another together.
-  func correlate(
-    _ input: UnsafePointer<Float>, _ tiles: TileCorrelation, into output: UnsafeMutablePointer<Float>
-  ) {
-    Scratch.withFloats(tiles.workCount) { work in
-      for y in Swift.stride(from: 0, to: rows, by: 2 * tiles.rows) {
-        let first = min(tiles.rows, rows - y)
-        let second = max(0, min(tiles.rows, rows - y - first))
-        for x in Swift.stride(from: 0, to: columns, by: tiles.columns) {
-          let count = min(tiles.columns, columns - x)
-          let a = y * stride + x
-          let b = second > 0 ? (y + first) * stride + x : a
-          tiles.run(
-            input + a, input + b, stride: stride, inputRows: first + tiles.kernelRows - 1,
-            secondInputRows: second > 0 ? second + tiles.kernelRows - 1 : 0,
-            inputColumns: count + tiles.kernelColumns - 1, into: output + a, output + b, outStride: stride,
-            rows: first, secondRows: second, columns: count, work: work)
-        }
-      }
-    }
-  }
-
   private func block(
     _ input: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, _ size: (rows: Int, columns: Int),
     _ columns: Int, _ output: UnsafeMutablePointer<Float>
@@ -95,7 +73,11 @@ extension LinearPlan {
     case .box:
       block.box(input, size: size, between: between, into: output)
     case .fourier:
-      block.correlate(input, fourier!, into: output)
+      Scratch.withFloats(fourier!.workCount) { work in
+        fourier!.run(
+          input, stride: block.stride, into: output, outStride: block.stride, rows: block.rows,
+          columns: block.columns, work: work)
+      }
     }
   }
 }

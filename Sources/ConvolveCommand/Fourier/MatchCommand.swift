@@ -12,7 +12,8 @@ struct MatchCommand: ParsableCommand {
       Scores every place of the template by zero-mean normalised cross-correlation
       (-1 to 1), as OpenCV's TM_CCOEFF_NORMED, and prints the best places that do not
       overlap by more than half, between pixels too. Sums of products go by Fourier
-      transforms. Colour is compared where both images have it.
+      transforms. Colour is compared where both images have it. JSON is
+      [{x, y, width, height, score}], best first.
 
       Examples:
         convolve match photo.jpg eye.png
@@ -36,9 +37,7 @@ struct MatchCommand: ParsableCommand {
   var mask: String?
   @Option(name: .shortAndLong, help: ArgumentHelp("The image with the matches framed.", valueName: "file"))
   var out: String?
-  @Flag(help: "Replaces a picture that exists.") var force = false
-  @Flag(help: "As JSON: [{x, y, width, height, score}], best first.") var json = false
-  @Flag(help: "Prints the formula with its numbers.") var explain = false
+  @OptionGroup var options: PictureOptions
 
   func validate() throws {
     if top < 1 { throw ValidationError("--top \(top): at least one.") }
@@ -52,10 +51,7 @@ struct MatchCommand: ParsableCommand {
   }
 
   func run() throws {
-    do { try find() } catch {
-      Terminal.error("\(error)")
-      throw ExitCode(1)
-    }
+    try reporting { try find() }
   }
 
   private func find() throws {
@@ -105,7 +101,7 @@ struct MatchCommand: ParsableCommand {
         tried += 1
         let scores = try matchTemplate(
           planes, turned, mask: needsMask ? turnedMask.reshaped([h, w]) : nil, method: method)
-        if explain { note(scores, turned, photo) }
+        if options.explain { note(scores, turned, photo) }
         found += matches(in: scores, template: (w, h), threshold: threshold, count: top).map {
           var match = $0
           (match.scale, match.rotation) = (scale, rotation)
@@ -115,7 +111,7 @@ struct MatchCommand: ParsableCommand {
     }
     if tried == 0 { throw FileError(template, "fits into the image at none of the scales") }
     found = withoutOverlaps(found, count: top)
-    if json {
+    if options.json {
       Terminal.print(jsonText(found))
     } else {
       for match in found {
@@ -129,7 +125,7 @@ struct MatchCommand: ParsableCommand {
       }
       if found.isEmpty { Terminal.note("no place scores \(threshold) or more") }
     }
-    if let out { try annotated(photo, found).write(to: out, replacing: force) }
+    if let out { try annotated(photo, found).write(to: out, replacing: options.force) }
   }
 
   private func resized(_ planes: Tensor<Float>, _ size: [Int]) throws -> Tensor<Float> {

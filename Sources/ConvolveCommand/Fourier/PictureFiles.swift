@@ -42,16 +42,6 @@ extension Image {
   }
 }
 
-/// Runs a command's work; what fails becomes a message and exit code 1.
-func reporting(_ body: () throws -> Void) throws {
-  do { try body() } catch let error as ValidationError { throw error } catch let code as ExitCode {
-    throw code
-  } catch {
-    Terminal.error("\(error)")
-    throw ExitCode(1)
-  }
-}
-
 /// One kernel of a catalogue's name or numbers, as correlation uses it.
 /// - Throws: `ValidationError` for what is none, or is the magnitude of several.
 func oneKernel(_ text: String) throws -> Kernel {

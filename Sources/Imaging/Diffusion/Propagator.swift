@@ -80,6 +80,11 @@ public struct StochasticConvolution: Sendable {
     let columns = kernel.columns
     let (anchor, coefficients) = (kernel.anchor, kernel.coefficients)
     let last = thresholds.count - 1
+    // The mirrored places that the kernel reaches, from -anchor on.
+    func places(_ size: Int, _ anchor: Int, _ count: Int) -> [Int] {
+      (-anchor..<count + size - anchor).map { PaddingMode.reflect.sourceIndex($0, count: count)! }
+    }
+    let (down, across) = (places(kernel.rows, anchor.row, height), places(columns, anchor.column, width))
     sums.withUnsafeMutableBufferPointer { out in
       let out = out.baseAddress!
       planes.withUnsafeBufferPointer { x in
@@ -93,8 +98,7 @@ public struct StochasticConvolution: Sendable {
                 let middle = (low + high) / 2
                 if thresholds[middle] > draw { high = middle } else { low = middle + 1 }
               }
-              let (r, s) = (low / columns - anchor.row, low % columns - anchor.column)
-              let (v, w) = (Self.mirrored(y + r, height), Self.mirrored(u + s, width))
+              let (v, w) = (down[y + low / columns], across[u + low % columns])
               let sign: Float = coefficients[low] < 0 ? -total : total
               for c in 0..<channels {
                 out[(c * height + y) * width + u] += Double(sign * x[(c * height + v) * width + w])
@@ -116,12 +120,5 @@ public struct StochasticConvolution: Sendable {
       z ^= z >> 31
     }
     return UInt32(truncatingIfNeeded: z >> 32)
-  }
-
-  private static func mirrored(_ i: Int, _ count: Int) -> Int {
-    if count == 1 { return 0 }
-    let period = 2 * (count - 1)
-    let place = ((i % period) + period) % period
-    return place < count ? place : period - place
   }
 }

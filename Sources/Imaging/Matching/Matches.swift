@@ -40,26 +40,30 @@ public func matches(
     }
   }
   peaks.sort { ($1.score, $0.y, $0.x) < ($0.score, $1.y, $1.x) }
-  var found: [Match] = []
-  for peak in peaks where found.count < count {
-    func score(_ dy: Int, _ dx: Int) -> Double? {
-      let (y, x) = (peak.y + dy, peak.x + dx)
-      return (0..<rows).contains(y) && (0..<columns).contains(x) ? Double(s[y * columns + x]) : nil
-    }
-    let match = Match(
-      x: Double(peak.x) + vertex(score(0, -1), Double(peak.score), score(0, 1)),
-      y: Double(peak.y) + vertex(score(-1, 0), Double(peak.score), score(1, 0)),
-      width: Double(template.width), height: Double(template.height), score: Double(peak.score))
-    if !found.contains(where: { overlap($0, match) > 0.5 }) { found.append(match) }
-  }
-  return found
+  return apart(
+    peaks.lazy.map { peak in
+      func score(_ dy: Int, _ dx: Int) -> Double? {
+        let (y, x) = (peak.y + dy, peak.x + dx)
+        return (0..<rows).contains(y) && (0..<columns).contains(x) ? Double(s[y * columns + x]) : nil
+      }
+      return Match(
+        x: Double(peak.x) + vertex(score(0, -1), Double(peak.score), score(0, 1)),
+        y: Double(peak.y) + vertex(score(-1, 0), Double(peak.score), score(1, 0)),
+        width: Double(template.width), height: Double(template.height), score: Double(peak.score))
+    }, count: count)
 }
 
 /// Of matches that overlap by more than half the best, best first.
 public func withoutOverlaps(_ matches: [Match], count: Int) -> [Match] {
+  apart(matches.sorted { $0.score > $1.score }, count: count)
+}
+
+/// The first matches that no earlier one overlaps by more than half.
+private func apart(_ matches: some Sequence<Match>, count: Int) -> [Match] {
   var found: [Match] = []
-  for match in matches.sorted(by: { $0.score > $1.score }) where found.count < count {
-    if !found.contains(where: { overlap($0, match) > 0.5 }) { found.append(match) }
+  for match in matches where !found.contains(where: { overlap($0, match) > 0.5 }) {
+    if found.count == count { break }
+    found.append(match)
   }
   return found
 }

@@ -129,7 +129,7 @@ private func normalizedCorrelation(
       deviations.withUnsafeBufferPointer { deviations in
         let floor = 1e-9 * greatestOf(deviations)
         let (scale, to) = (Float(1 / energy.squareRoot()), out.baseAddress!)
-        forEachPiece(products.count) { piece in
+        parallelRanges(products.count) { piece in
           for i in piece {
             let score = products[i] * scale / max(deviations[i], floor).squareRoot()
             to[i] = deviations[i] > floor ? min(1, max(-1, score)) : 0
@@ -138,12 +138,6 @@ private func normalizedCorrelation(
       }
     }
   }
-}
-
-/// Calls `body` with ranges that make up 0 ..< count, on all threads.
-private func forEachPiece(_ count: Int, _ body: (Range<Int>) -> Void) {
-  let size = 1 << 15
-  ThreadPool.shared.parallelFor((count + size - 1) / size) { body($0 * size..<min(count, ($0 + 1) * size)) }
 }
 
 private func greatestOf(_ values: UnsafeBufferPointer<Float>) -> Float {
@@ -294,7 +288,7 @@ extension Tensor where Scalar == Float {
           let plane = UnsafeBufferPointer(rebasing: x[c * count..<(c + 1) * count])
           let mean = Float(plane.reduce(0.0) { $0 + Double($1) } / Double(count))
           let (from, to) = (plane.baseAddress!, out.baseAddress! + c * count)
-          forEachPiece(count) { for i in $0 { to[i] = from[i] - mean } }
+          parallelRanges(count) { for i in $0 { to[i] = from[i] - mean } }
         }
       }
     }

@@ -155,7 +155,9 @@ extension ConvolutionPlan {
       if ScatterConvolution.accepts(geometry) { accepted.append(.scatter) }
       if DepthwiseConvolution.accepts(geometry) { accepted.append(.depthwise) }
       // Small kernels are never cheaper so, and reckoning their tiles takes time.
-      if taps(geometry) >= 64, FourierConvolution.accepts(geometry) { accepted.append(.fourier) }
+      if geometry.kernel.reduce(1, *) >= 64, FourierConvolution.accepts(geometry) {
+        accepted.append(.fourier)
+      }
       for algorithm in Algorithm.allCases {
         if let transform = algorithm.winograd, WinogradConvolution.accepts(geometry, transform) {
           accepted.append(algorithm)
@@ -171,6 +173,4 @@ extension ConvolutionPlan {
     }
     .sorted { $0.cycles < $1.cycles }
   }
-
-  private static func taps(_ geometry: ConvolutionGeometry) -> Int { geometry.kernel.reduce(1, *) }
 }

@@ -94,19 +94,9 @@ struct FourierConvolution: PlannedConvolution {
         for row in 0..<rows.count + reach.rows - 1 {
           plane.copyRow(source, rows.lowerBound + row, 0..<stride, to: input + row * stride)
         }
-        let first = min(tile.rows, rows.count)
-        let second = rows.count - first
-        let skip = second > 0 ? first : 0
-        for column in Swift.stride(from: 0, to: width, by: tile.columns) {
-          let count = min(tile.columns, width - column)
-          let to = out + rows.lowerBound * width + column
-          correlations[k].run(
-            input + column, input + skip * stride + column, stride: stride, inputRows: first + reach.rows - 1,
-            secondInputRows: second > 0 ? second + reach.rows - 1 : 0,
-            inputColumns: count + reach.columns - 1, into: to, to + skip * width, outStride: width,
-            rows: first, secondRows: second, columns: count, work: scratch)
-        }
         let to = out + rows.lowerBound * width
+        correlations[k].run(
+          input, stride: stride, into: to, outStride: width, rows: rows.count, columns: width, work: scratch)
         add(bias[k], to: to, count: rows.count * width)
         finish(to, count: rows.count * width)
       }
