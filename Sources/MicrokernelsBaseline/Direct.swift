@@ -81,6 +81,7 @@ func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
   let offsets = t.depthOffsets
   var k = 0
   while k < t.depth {
+    convolve_prefetch(w + t.ahead)
     let offset = Int(offsets[k])
     i = 0
     while i < rows {

@@ -108,6 +108,7 @@ func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
   var (a, b) = (t.a, t.b)
   var k = 0
   while k < t.depth {
+    convolve_prefetch(a + t.ahead)
     // Each vector of columns is read once: the compiler sees that nothing is written in between.
     var i = 0
     while i < rows {

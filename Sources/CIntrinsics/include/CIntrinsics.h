@@ -46,6 +46,8 @@ typedef struct {
   const float *_Nonnull start;
   intptr_t startRowStep;
   intptr_t startVectorStep;
+  /// How far ahead of `a` weights are asked for, in elements: those of the product to come. 0 where there is none.
+  intptr_t ahead;
 } ConvolveTile;
 
 /// What the tile of direct convolution works on:
@@ -66,6 +68,8 @@ typedef struct {
   /// What is added to the sums of row i is at `start + i * startRowStep`.
   const float *_Nonnull start;
   intptr_t startRowStep;
+  /// How far ahead of `weights` others are asked for, in elements: those of the panel to come. 0 where there is none.
+  intptr_t ahead;
 } ConvolveDirectTile;
 
 /// One channel's correlation: out[y, x] = bias + sum over r and s of weights[r, s] * input[y * stride + r, x * stride + s].

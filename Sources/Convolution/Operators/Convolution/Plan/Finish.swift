@@ -23,7 +23,18 @@ struct Finish: @unchecked Sendable {
   /// Finishes outputs that lie side by side.
   func callAsFunction(_ start: UnsafeMutablePointer<Float>, count: Int) {
     if isIdentity { return }
-    finish(start, count, adding: residual.map { $0 + (start - outputs) })
+    finish(start, count, adding: residual(of: start))
+  }
+
+  /// Where the residual of some outputs is.
+  func residual(of start: UnsafeMutablePointer<Float>) -> UnsafePointer<Float>? {
+    residual.map { $0 + (start - outputs) }
+  }
+
+  /// Asks for the residual of outputs that lie side by side and will be finished.
+  func askForResidual(_ start: UnsafeMutablePointer<Float>, count: Int) {
+    guard let residual = residual(of: start) else { return }
+    for i in stride(from: 0, to: count, by: 16) { convolve_prefetch(residual + i) }
   }
 
   /// Finishes outputs that lie elsewhere for now; there is no residual for them.

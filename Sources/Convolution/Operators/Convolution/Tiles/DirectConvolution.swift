@@ -260,11 +260,16 @@ struct DirectConvolution: PlannedConvolution {
           weights.withPanels { panels in
             for panel in range {
               let wide = weights.widths[panel]
+              let isLast = panel == range.upperBound - 1
+              if part.upperBound == depthChannels {
+                askForResidual(targets[number], y + weights.firstRows[panel] * targetPlane, wide, finish)
+              }
               tiles(
                 samples, boxes.offsets[box.variant],
                 panels + (weights.firstRows[panel] * weights.depth + c * taps * wide),
                 depth: part.count * taps, wide,
                 c == 0 ? bias.baseAddress! + group * filled + weights.firstRows[panel] : nil,
+                ahead: isLast ? part.count * taps * wide - (weights.firstRows[panel] - first) * weights.depth : weights.depth * wide,
                 to: sums + (weights.firstRows[panel] - first) * (outputs + most))
             }
           }
@@ -284,11 +289,23 @@ struct DirectConvolution: PlannedConvolution {
     }
   }
 
+  /// Asks for the residual of some channels' outputs, to be there when these are stored.
+  private func askForResidual(
+    _ target: Target, _ y: UnsafeMutablePointer<Float>, _ channels: Int, _ finish: Finish
+  ) {
+    guard case .runs(let runs) = target else { return }
+    for run in runs {
+      for channel in 0..<channels {
+        finish.askForResidual(y + (channel * targetPlane + run.place), count: run.count)
+      }
+    }
+  }
+
   /// All tiles of a box, for one panel of channels and a part of the depth.
   private func tiles(
     _ samples: UnsafePointer<Float>, _ offsets: [Int32], _ weights: UnsafePointer<Float>, depth: Int,
     _ wide: Int,
-    _ bias: UnsafePointer<Float>?, to sums: UnsafeMutablePointer<Float>
+    _ bias: UnsafePointer<Float>?, ahead: Int, to sums: UnsafeMutablePointer<Float>
   ) {
     let vectors = wide / shapes.lanes
     let tall = shapes.directRows[vectors - 1]
@@ -298,7 +315,8 @@ struct DirectConvolution: PlannedConvolution {
           var tile = ConvolveDirectTile(
             input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets.baseAddress!,
             depth: depth, weights: weights, weightStride: wide, c: sums, cStride: wide,
-            start: bias ?? UnsafePointer(sums), startRowStep: bias == nil ? wide : 0)
+            start: bias ?? UnsafePointer(sums), startRowStep: bias == nil ? wide : 0, ahead: ahead)
+          var asked = 0
           shapes.forEachDirectTile(rows: offsets.count, vectors: vectors) { rows in
             tile.c = sums + rows.lowerBound * wide
             if bias == nil { tile.start = UnsafePointer(tile.c) }
@@ -309,6 +327,9 @@ struct DirectConvolution: PlannedConvolution {
               tile.outputOffsets = UnsafePointer(filled.baseAddress!)
             }
             kernels.directTile(&tile, rows: rows.count, vectors: vectors)
+            // A tile asks for one cache line of each step's weights.
+            asked += 1
+            tile.ahead = asked < vectors ? ahead + asked * shapes.lanes : 0
           }
         }
       }

@@ -35,6 +35,8 @@ struct TileProduct: Sendable {
     var bias: UnsafePointer<Float>?
     /// Elements from row to row of the bias: a vector's, or 0 where one vector is all rows'.
     var biasStep = 0
+    /// Where the outputs' residual is, laid out as they are: asked for while the tiles are summed.
+    var residual: UnsafePointer<Float>?
   }
 
   /// c[i, j] = bias[i] (or c[i, j]) + sum over d of a[i, d] * b[d, j], for `rows` rows and at most
@@ -43,11 +45,12 @@ struct TileProduct: Sendable {
   ///   - a: the first panel of weights at its first depth; row 0 is that panel's first.
   ///   - panelStep: elements from panel to panel.
   ///   - b: whole vectors of columns, `bStride` elements a depth.
+  ///   - ahead: from the weights to those that are asked for meanwhile; a panel's where nil.
   ///   - scratch: ``scratchCount`` elements.
   func run(
     _ a: UnsafePointer<Float>, panelStep: Int, rows: Int, _ b: UnsafePointer<Float>, bStride: Int, depth: Int,
     to c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int, _ ends: Ends,
-    scratch: UnsafeMutablePointer<Float>
+    ahead: Int? = nil, scratch: UnsafeMutablePointer<Float>
   ) {
     let lanes = shapes.lanes
     let vectors = columns.dividedRoundingUp(by: lanes)
@@ -56,12 +59,17 @@ struct TileProduct: Sendable {
     var tile = ConvolveTile(
       a: a, aStride: panelRows, b: b, bStride: bStride, depth: depth, c: c, cStride: cStride,
       start: UnsafePointer(c), startRowStep: ends.bias == nil ? cStride : ends.biasStep,
-      startVectorStep: ends.bias == nil ? lanes : 0)
+      startVectorStep: ends.bias == nil ? lanes : 0, ahead: ahead ?? panelStep)
     var row = 0
     while row < rows {
       let count = min(tileRows, rows - row)
       tile.a = a + (row / panelRows * panelStep + row % panelRows)
       let out = c + row * cStride
+      if let residual = ends.residual {
+        for i in row..<row + count {
+          for vector in 0..<vectors { convolve_prefetch(residual + (i * cStride + vector * lanes)) }
+        }
+      }
       tile.start = ends.bias.map { $0 + row * ends.biasStep } ?? UnsafePointer(out)
       if isWhole, count == tileRows {
         tile.c = out

@@ -219,6 +219,9 @@ struct TiledConvolution: PlannedConvolution {
           let isAside = isAside(block)
           let outputs = self.outputs(block)
           let wide = outputs.count.dividedRoundingUp(by: lanes) * lanes
+          ends.residual =
+            rows.upperBound == depth && !isAside
+            ? finish.residual(of: y + (range.lowerBound * targetPlane + outputs.lowerBound)) : nil
           let isInPlace = readsInPlace && !isAside
           if !isInPlace {
             columns.pack(product.kernels, blocks[block], rows: rows, from: x, to: scratch, rowStride: wide)

@@ -60,11 +60,12 @@ extension WinogradConvolution {
       let part = first..<min(rows.upperBound, first + some)
       weights.withUnsafeBufferPointer { weights in
         for i in 0..<entries {
-          prefetch(
-            weights.baseAddress! + (firstWeights + i) * matrix, depth, rows, part, isLast: i == entries - 1)
+          // The weights that the next product takes: in a network they come from memory every time, and from one entry
+          // to the next the processor does not foresee where.
+          let ahead = i < entries - 1 ? matrix : part.count * depth - i * matrix
           multiply(
             weights.baseAddress! + (firstWeights + i) * matrix, depth: depth, part, v + i * inputStep,
-            m + i * outputStep, columns, range.count, scratch)
+            m + i * outputStep, columns, range.count, ahead, scratch)
         }
       }
       for (i, row) in part.enumerated() {
@@ -105,26 +106,11 @@ extension WinogradConvolution {
     }
   }
 
-  /// Asks for the weights of the next entry's product, or of the first of the next rows: in a network they come from memory
-  /// every time, and from one entry to the next the processor does not foresee where.
-  private func prefetch(
-    _ panels: UnsafePointer<Float>, _ depth: Int, _ rows: Range<Int>, _ part: Range<Int>, isLast: Bool
-  ) {
-    var next = panels + matrixCount
-    if isLast {
-      guard part.upperBound < rows.upperBound else { return }
-      next = panels - (entries - 1) * matrixCount + (part.count * depth)
-    }
-    let start = UnsafeRawPointer(next + part.lowerBound * depth)
-    for line in Swift.stride(from: 0, to: part.count * depth * MemoryLayout<Float>.stride, by: 64) {
-      convolve_prefetch(start + line)
-    }
-  }
-
   /// One entry's product.
   private func multiply(
     _ panels: UnsafePointer<Float>, depth: Int, _ rows: Range<Int>, _ v: UnsafePointer<Float>,
-    _ m: UnsafeMutablePointer<Float>, _ columns: Int, _ tiles: Int, _ scratch: UnsafeMutablePointer<Float>
+    _ m: UnsafeMutablePointer<Float>, _ columns: Int, _ tiles: Int, _ ahead: Int,
+    _ scratch: UnsafeMutablePointer<Float>
   ) {
     let lanes = product.shapes.lanes
     let whole = tiles.dividedRoundingUp(by: lanes) * lanes
@@ -142,7 +128,7 @@ extension WinogradConvolution {
         product.run(
           panels + rows.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
           rows: rows.count, v + d * columns + start, bStride: columns, depth: part, to: m + start,
-          cStride: columns, columns: count, ends, scratch: scratch + lanes)
+          cStride: columns, columns: count, ends, ahead: ahead, scratch: scratch + lanes)
         d += part
       }
       start += count
