@@ -8,28 +8,18 @@ import MicrokernelsBaseline
 // Kernels that go over elements side by side.
 
 extension Microkernels {
-  /// y = f(x + residual), element by element, x being y or apart from it and f one of `CONVOLVE_IDENTITY` and so on. Exactly `count` elements are
-  /// written; whole vectors are read.
-  public func activate(
-    _ x: UnsafePointer<Float>, adding residual: UnsafePointer<Float>?, into y: UnsafeMutablePointer<Float>,
-    count: Int, function: Int32, parameter: Float
-  ) {
-    switch instructionSet {
-    #if arch(x86_64)
-      case .avx512:
-        MicrokernelsAVX512.activate(
-          x, adding: residual, into: y, count: count, function: function, parameter: parameter)
-      case .avx2:
-        MicrokernelsAVX2.activate(
-          x, adding: residual, into: y, count: count, function: function, parameter: parameter)
-      case .baseline:
-        MicrokernelsBaseline.activate(
-          x, adding: residual, into: y, count: count, function: function, parameter: parameter)
-    #else
-      default:
-        MicrokernelsBaseline.activate(
-          x, adding: residual, into: y, count: count, function: function, parameter: parameter)
-    #endif
+  /// Rows of y = f(x + residual); see `ConvolveActivation`. f is one of `CONVOLVE_IDENTITY` and so on.
+  public func activate(_ rows: ConvolveActivation, function: Int32) {
+    withUnsafePointer(to: rows) {
+      switch instructionSet {
+      #if arch(x86_64)
+        case .avx512: MicrokernelsAVX512.activate($0, function: function)
+        case .avx2: MicrokernelsAVX2.activate($0, function: function)
+        case .baseline: MicrokernelsBaseline.activate($0, function: function)
+      #else
+        default: MicrokernelsBaseline.activate($0, function: function)
+      #endif
+      }
     }
   }
 
@@ -37,7 +27,9 @@ extension Microkernels {
   public func add(
     _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
   ) {
-    activate(a, adding: b, into: c, count: count, function: CONVOLVE_IDENTITY, parameter: 0)
+    activate(
+      ConvolveActivation(x: a, residual: b, y: c, rows: 1, columns: count, stride: 0, parameter: 0),
+      function: CONVOLVE_IDENTITY)
   }
 
   /// y[i] = e^(x[i] - max) / sum over j of e^(x[j] - max). Exactly `count` elements are written; whole vectors are read.

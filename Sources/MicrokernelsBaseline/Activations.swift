@@ -3,131 +3,89 @@ import CIntrinsics
 // What is done to a convolution's outputs while they are in the first-level cache: a residual is added, an activation
 // applied, the maximum of 2x2 outputs taken. NaN stays NaN.
 
-/// y = f(x + residual), element by element, x being y or apart from it; see `CONVOLVE_IDENTITY` and so on for the functions.
+/// Rows of outputs; see `ConvolveActivation`, and `CONVOLVE_IDENTITY` and so on for the functions.
 @inline(never)
-public func activate(
-  _ x: UnsafePointer<Float>, adding residual: UnsafePointer<Float>?, into y: UnsafeMutablePointer<Float>,
-  count: Int, function: Int32, parameter: Float
-) {
+public func activate(_ t: UnsafePointer<ConvolveActivation>, function: Int32) {
   switch function {
-  case CONVOLVE_RELU: activateRelu(x, residual, y, count)
-  case CONVOLVE_LEAKY_RELU: activateLeakyRelu(x, residual, y, count, parameter)
-  case CONVOLVE_RELU6: activateRelu6(x, residual, y, count)
-  case CONVOLVE_SIGMOID: activateSigmoid(x, residual, y, count)
-  case CONVOLVE_SILU: activateSilu(x, residual, y, count)
-  case CONVOLVE_TANH: activateTanh(x, residual, y, count)
-  case CONVOLVE_ELU: activateElu(x, residual, y, count, parameter)
-  case CONVOLVE_GELU: activateGelu(x, residual, y, count)
-  case CONVOLVE_HARDSWISH: activateHardswish(x, residual, y, count)
-  case CONVOLVE_SOFTPLUS: activateSoftplus(x, residual, y, count)
-  default: activateIdentity(x, residual, y, count)
+  case CONVOLVE_RELU: activateRelu(t)
+  case CONVOLVE_LEAKY_RELU: activateLeakyRelu(t)
+  case CONVOLVE_RELU6: activateRelu6(t)
+  case CONVOLVE_SIGMOID: activateSigmoid(t)
+  case CONVOLVE_SILU: activateSilu(t)
+  case CONVOLVE_TANH: activateTanh(t)
+  case CONVOLVE_ELU: activateElu(t)
+  case CONVOLVE_GELU: activateGelu(t)
+  case CONVOLVE_HARDSWISH: activateHardswish(t)
+  case CONVOLVE_SOFTPLUS: activateSoftplus(t)
+  default: activateIdentity(t)
   }
 }
 
 // One function for each activation, so that its constants stay in registers.
 
 @inline(never)
-func activateIdentity(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
-) {
-  eachVector(x, residual, y, count, CONVOLVE_IDENTITY, 0)
-}
-
+func activateIdentity(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_IDENTITY) }
 @inline(never)
-func activateRelu(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
-) {
-  eachVector(x, residual, y, count, CONVOLVE_RELU, 0)
-}
-
+func activateRelu(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_RELU) }
 @inline(never)
-func activateLeakyRelu(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>,
-  _ count: Int, _ parameter: Float
-) {
-  eachVector(x, residual, y, count, CONVOLVE_LEAKY_RELU, parameter)
-}
-
+func activateLeakyRelu(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_LEAKY_RELU) }
 @inline(never)
-func activateRelu6(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
-) {
-  eachVector(x, residual, y, count, CONVOLVE_RELU6, 0)
-}
-
+func activateRelu6(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_RELU6) }
 @inline(never)
-func activateSigmoid(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
-) {
-  eachVector(x, residual, y, count, CONVOLVE_SIGMOID, 0)
-}
-
+func activateSigmoid(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_SIGMOID) }
 @inline(never)
-func activateSilu(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
-) {
-  eachVector(x, residual, y, count, CONVOLVE_SILU, 0)
-}
-
+func activateSilu(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_SILU) }
 @inline(never)
-func activateTanh(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
-) {
-  eachVector(x, residual, y, count, CONVOLVE_TANH, 0)
-}
-
+func activateTanh(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_TANH) }
 @inline(never)
-func activateElu(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>,
-  _ count: Int, _ parameter: Float
-) {
-  eachVector(x, residual, y, count, CONVOLVE_ELU, parameter)
-}
-
+func activateElu(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_ELU) }
 @inline(never)
-func activateGelu(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
-) {
-  eachVector(x, residual, y, count, CONVOLVE_GELU, 0)
-}
-
+func activateGelu(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_GELU) }
 @inline(never)
-func activateHardswish(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
-) {
-  eachVector(x, residual, y, count, CONVOLVE_HARDSWISH, 0)
-}
-
+func activateHardswish(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_HARDSWISH) }
 @inline(never)
-func activateSoftplus(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ count: Int
-) {
-  eachVector(x, residual, y, count, CONVOLVE_SOFTPLUS, 0)
-}
+func activateSoftplus(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_SOFTPLUS) }
 
-/// Exactly `count` elements are written; whole vectors are read. The function is named, and not a closure, which would
-/// not be inlined.
+/// Exactly the outputs are written. The function is named, and not a closure, which would not be inlined.
 @inline(__always)
-func eachVector(
-  _ x: UnsafePointer<Float>, _ residual: UnsafePointer<Float>?, _ y: UnsafeMutablePointer<Float>,
-  _ count: Int,
-  _ function: Int32, _ parameter: Float
-) {
-  var i = 0
-  while i < count {
-    var sum = load(x + i)
-    if let residual { sum += load(residual + i) }
-    let result = activation(function, sum, parameter)
-    if i &+ lanes <= count {
-      store(result, y + i)
-    } else {
-      var j = 0
-      while i &+ j < count {
-        y[i &+ j] = result[j]
-        j = j &+ 1
+func eachVector(_ t: ConvolveActivation, _ function: Int32) {
+  var (x, y) = (t.x, t.y)
+  var residual = t.residual
+  let last = t.columns &- lanes
+  var r = 0
+  while r < t.rows {
+    if last < 0 {
+      var sums = Vector(repeating: 0)
+      var i = 0
+      while i < t.columns {
+        sums[i] = x[i]
+        if let residual { sums[i] += residual[i] }
+        i = i &+ 1
       }
+      sums = activation(function, sums, t.parameter)
+      i = 0
+      while i < t.columns {
+        y[i] = sums[i]
+        i = i &+ 1
+      }
+    } else {
+      // The last vector overlaps the one before, which may be written where they are both read.
+      var end = load(x + last)
+      if let residual { end += load(residual + last) }
+      end = activation(function, end, t.parameter)
+      var i = 0
+      while i < last {
+        var sum = load(x + i)
+        if let residual { sum += load(residual + i) }
+        store(activation(function, sum, t.parameter), y + i)
+        i = i &+ lanes
+      }
+      store(end, y + last)
     }
-    i = i &+ lanes
+    x += t.stride
+    y += t.stride
+    if let next = residual { residual = next + t.stride }
+    r = r &+ 1
   }
 }
 

@@ -122,6 +122,17 @@ typedef struct {
   int32_t count;
 } ConvolveRun;
 
+/// y[r, i] = f(x[r, i] + residual[r, i]) for rows that lie `stride` elements apart in all three; y may be x.
+typedef struct {
+  const float *_Nonnull x;
+  const float *_Nullable residual;
+  float *_Nonnull y;
+  intptr_t rows;
+  intptr_t columns;
+  intptr_t stride;
+  float parameter;
+} ConvolveActivation;
+
 /// Functions of `activate`: x, max(x, 0), x or parameter * x below 0, x between 0 and 6, and those of their names.
 #define CONVOLVE_IDENTITY ((int32_t)0)
 #define CONVOLVE_RELU ((int32_t)1)

@@ -73,8 +73,10 @@ public enum Activation: Sendable, Hashable {
       let start = piece * elementsAPiece
       let some = min(elementsAPiece, count - start)
       kernels.activate(
-        x + start, adding: nil, into: y + start, count: some, function: function.code,
-        parameter: function.parameter)
+        ConvolveActivation(
+          x: x + start, residual: nil, y: y + start, rows: 1, columns: some, stride: 0,
+          parameter: function.parameter),
+        function: function.code)
     }
   }
 

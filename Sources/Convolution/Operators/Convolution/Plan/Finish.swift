@@ -22,31 +22,39 @@ struct Finish: @unchecked Sendable {
 
   /// Finishes outputs that lie side by side.
   func callAsFunction(_ start: UnsafeMutablePointer<Float>, count: Int) {
-    if isIdentity { return }
-    finish(start, count, adding: residual(of: start))
+    self(start, rows: 1, columns: count, stride: 0)
   }
 
-  /// Where the residual of some outputs is.
-  func residual(of start: UnsafeMutablePointer<Float>) -> UnsafePointer<Float>? {
+  /// Finishes rows of outputs, `stride` elements apart.
+  func callAsFunction(_ start: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int) {
+    finish(start, rows, columns, stride, adding: residual(of: start))
+  }
+
+  /// Finishes rows of outputs that lie elsewhere for now; there is no residual for them.
+  func apart(_ start: UnsafeMutablePointer<Float>, rows: Int = 1, columns: Int, stride: Int = 0) {
+    finish(start, rows, columns, stride, adding: nil)
+  }
+
+  /// Asks for the residual of rows of outputs that are about to be finished.
+  func askForResidual(_ start: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int) {
+    guard let residual = residual(of: start) else { return }
+    for row in 0..<rows {
+      for i in Swift.stride(from: 0, to: columns, by: 16) { convolve_prefetch(residual + (row * stride + i)) }
+    }
+  }
+
+  private func residual(of start: UnsafeMutablePointer<Float>) -> UnsafePointer<Float>? {
     residual.map { $0 + (start - outputs) }
   }
 
-  /// Asks for the residual of outputs that lie side by side and will be finished.
-  func askForResidual(_ start: UnsafeMutablePointer<Float>, count: Int) {
-    guard let residual = residual(of: start) else { return }
-    for i in stride(from: 0, to: count, by: 16) { convolve_prefetch(residual + i) }
-  }
-
-  /// Finishes outputs that lie elsewhere for now; there is no residual for them.
-  func apart(_ start: UnsafeMutablePointer<Float>, count: Int) {
-    if isIdentity { return }
-    finish(start, count, adding: nil)
-  }
-
   private func finish(
-    _ start: UnsafeMutablePointer<Float>, _ count: Int, adding residual: UnsafePointer<Float>?
+    _ start: UnsafeMutablePointer<Float>, _ rows: Int, _ columns: Int, _ stride: Int,
+    adding residual: UnsafePointer<Float>?
   ) {
+    if isIdentity { return }
     kernels.activate(
-      start, adding: residual, into: start, count: count, function: function, parameter: parameter)
+      ConvolveActivation(
+        x: start, residual: residual, y: start, rows: rows, columns: columns, stride: stride, parameter: parameter),
+      function: function)
   }
 }

@@ -295,9 +295,7 @@ struct DirectConvolution: PlannedConvolution {
   ) {
     guard case .runs(let runs) = target else { return }
     for run in runs {
-      for channel in 0..<channels {
-        finish.askForResidual(y + (channel * targetPlane + run.place), count: run.count)
-      }
+      finish.askForResidual(y + run.place, rows: channels, columns: run.count, stride: targetPlane)
     }
   }
 
@@ -347,8 +345,7 @@ struct DirectConvolution: PlannedConvolution {
         kernels.transpose(
           sums + run.first * step, sourceStride: step, y + run.place, outStride: targetPlane, rows: run.count,
           columns: channels)
-        if finish.isIdentity { continue }
-        for channel in 0..<channels { finish(y + (channel * targetPlane + run.place), count: run.count) }
+        finish(y + run.place, rows: channels, columns: run.count, stride: targetPlane)
       }
     case .places(let places):
       kernels.transpose(
@@ -362,7 +359,7 @@ struct DirectConvolution: PlannedConvolution {
     case .squares(let place, let rows, let columns, let stride):
       kernels.transpose(
         sums, sourceStride: step, aside, outStride: outputs, rows: outputs, columns: channels)
-      finish.apart(aside, count: channels * outputs)
+      finish.apart(aside, columns: channels * outputs)
       for channel in 0..<channels {
         for pair in 0..<rows / 2 {
           let from = aside + (channel * outputs + 2 * pair * columns)

@@ -35,8 +35,9 @@ struct TileProduct: Sendable {
     var bias: UnsafePointer<Float>?
     /// Elements from row to row of the bias: a vector's, or 0 where one vector is all rows'.
     var biasStep = 0
-    /// Where the outputs' residual is, laid out as they are: asked for while the tiles are summed.
-    var residual: UnsafePointer<Float>?
+    /// What will be done to the outputs: what it adds is asked for while they are summed. It is not done tile by tile, whose
+    /// stores are still on their way: loads from as far into a page, such as the residual's, would wait for them.
+    var finish: Finish?
   }
 
   /// c[i, j] = bias[i] (or c[i, j]) + sum over d of a[i, d] * b[d, j], for `rows` rows and at most
@@ -65,11 +66,7 @@ struct TileProduct: Sendable {
       let count = min(tileRows, rows - row)
       tile.a = a + (row / panelRows * panelStep + row % panelRows)
       let out = c + row * cStride
-      if let residual = ends.residual {
-        for i in row..<row + count {
-          for vector in 0..<vectors { convolve_prefetch(residual + (i * cStride + vector * lanes)) }
-        }
-      }
+      ends.finish?.askForResidual(out, rows: count, columns: columns, stride: cStride)
       tile.start = ends.bias.map { $0 + row * ends.biasStep } ?? UnsafePointer(out)
       if isWhole, count == tileRows {
         tile.c = out

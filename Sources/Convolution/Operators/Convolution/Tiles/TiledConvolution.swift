@@ -219,9 +219,8 @@ struct TiledConvolution: PlannedConvolution {
           let isAside = isAside(block)
           let outputs = self.outputs(block)
           let wide = outputs.count.dividedRoundingUp(by: lanes) * lanes
-          ends.residual =
-            rows.upperBound == depth && !isAside
-            ? finish.residual(of: y + (range.lowerBound * targetPlane + outputs.lowerBound)) : nil
+          let isDone = rows.upperBound == depth && !isAside
+          ends.finish = isDone ? finish : nil
           let isInPlace = readsInPlace && !isAside
           if !isInPlace {
             columns.pack(product.kernels, blocks[block], rows: rows, from: x, to: scratch, rowStride: wide)
@@ -232,10 +231,10 @@ struct TiledConvolution: PlannedConvolution {
             bStride: isInPlace ? sourcePlane : wide, depth: rows.count,
             to: isAside ? aside : y + range.lowerBound * targetPlane + outputs.lowerBound,
             cStride: isAside ? wide : targetPlane, columns: wide, ends, scratch: tile)
-          if rows.upperBound == depth, !isAside {
-            for row in range where !finish.isIdentity {
-              finish(y + row * targetPlane + outputs.lowerBound, count: outputs.count)
-            }
+          if isDone {
+            finish(
+              y + range.lowerBound * targetPlane + outputs.lowerBound, rows: range.count, columns: outputs.count,
+              stride: targetPlane)
           }
           if isAside {
             if rows.upperBound == depth { spread(aside, wide, range, outputs, into: y, finish) }

@@ -158,7 +158,7 @@ extension WinogradConvolution {
         transform, m + (tile - first), step: step, bias: bias, out, outStride: outStride, scratch: scratch)
       let (rows, columns) = (min(tall, height - top), min(side * count, width - left))
       if pools {
-        for r in 0..<rows { finish.apart(aside + r * wide, count: columns) }
+        finish.apart(aside, rows: rows, columns: columns, stride: wide)
         for r in Swift.stride(from: 0, to: rows - 1, by: 2) {
           product.kernels.maximumOfSquares(
             aside + r * wide, aside + (r + 1) * wide, y + ((top + r) / 2 * (width / 2) + left / 2),
@@ -166,11 +166,11 @@ extension WinogradConvolution {
         }
         continue
       }
-      for r in 0..<rows {
-        let row = y + ((top + r) * width + left)
-        if !isWhole { row.update(from: aside + r * wide, count: columns) }
-        finish(row, count: columns)
+      let start = y + (top * width + left)
+      if !isWhole {
+        for r in 0..<rows { (start + r * width).update(from: aside + r * wide, count: columns) }
       }
+      finish(start, rows: rows, columns: columns, stride: width)
     }
   }
 }
