@@ -83,11 +83,11 @@ extension Microkernels {
     }
   }
 
-  /// The transformed inputs of one vector of Winograd tiles; see `Winograd.swift` of the ISA targets.
+  /// The transformed inputs of Winograd tiles side by side, whose lanes are channels; see `Winograd.swift` of the ISA
+  /// targets.
   public func winogradInput(
     _ transform: WinogradTransform, _ rows: UnsafePointer<Float>, rowStride: Int,
-    _ out: UnsafeMutablePointer<Float>,
-    step: Int,
+    _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int,
     scratch: UnsafeMutablePointer<Float>
   ) {
     switch instructionSet {
@@ -95,48 +95,49 @@ extension Microkernels {
       case .avx512:
         MicrokernelsAVX512.winogradInput(
           side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
-          rowStride: rowStride, out, step: step, scratch: scratch)
+          rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradInput(
           side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
-          rowStride: rowStride, out, step: step, scratch: scratch)
+          rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradInput(
           side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
-          rowStride: rowStride, out, step: step, scratch: scratch)
+          rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradInput(
           side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
-          rowStride: rowStride, out, step: step, scratch: scratch)
+          rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
     #endif
     }
   }
 
-  /// The outputs of one vector of Winograd tiles.
+  /// The outputs of Winograd tiles side by side, whose lanes are channels.
   public func winogradOutput(
-    _ transform: WinogradTransform, _ m: UnsafePointer<Float>, step: Int, bias: Float,
-    _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
+    _ transform: WinogradTransform, _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int,
+    bias: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, outStride: Int,
+    scratch: UnsafeMutablePointer<Float>
   ) {
     switch instructionSet {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step, bias: bias,
-          out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step,
+          tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step, bias: bias,
-          out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step,
+          tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step, bias: bias,
-          out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step,
+          tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step, bias: bias,
-          out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step,
+          tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
     #endif
     }
   }

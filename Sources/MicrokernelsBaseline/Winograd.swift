@@ -2,8 +2,7 @@ import CIntrinsics
 
 // Winograd's minimal filtering F(4x4, 3x3): 36 products a tile of 4x4 outputs instead of 144, in the points
 // 0, +-2/3, +-3/2 and infinity, whose rounding error is half that of the usual 0, +-1, +-2 (measured: see
-// docs/decisions). The lanes of a
-// vector are tiles side by side in a row of an NCHW plane, so that nothing but the tiles' phases is rearranged.
+// docs/decisions). The lanes of a vector are channels, so that a tile's numbers are vectors and nothing is rearranged.
 //
 // A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks" (2016); points by measurement.
 
@@ -13,12 +12,13 @@ import CIntrinsics
 @inline(__always) var smallSquare: Float { 4 / 9 }
 @inline(__always) var largeSquare: Float { 9 / 4 }
 
-/// B^T d: six inputs to six, stored `step` apart.
+/// B^T d: six inputs, vectors side by side, to six, stored `step` apart.
 @inline(__always)
 func transformInput(
-  _ d0: Vector, _ d1: Vector, _ d2: Vector, _ d3: Vector, _ d4: Vector, _ d5: Vector,
-  _ out: UnsafeMutablePointer<Float>, _ step: Int
+  _ d: UnsafePointer<Float>, stride: Int, _ out: UnsafeMutablePointer<Float>, _ step: Int
 ) {
+  let (d0, d1, d2) = (load(d), load(d + stride), load(d + 2 &* stride))
+  let (d3, d4, d5) = (load(d + 3 &* stride), load(d + 4 &* stride), load(d + 5 &* stride))
   let (small, large) = (Vector(repeating: -smallSquare), Vector(repeating: -largeSquare))
   let both = Vector(repeating: -97 / 36)
   let even1 = multiplyAdd(d4, d2, large)
@@ -34,55 +34,38 @@ func transformInput(
   store(multiplyAdd(d1 + d5, d3, both), out + 5 &* step)
 }
 
-/// One row of a vector of tiles side by side: tile t reads columns 4t to 4t + 5.
-@inline(__always)
-func transformInputRow(_ row: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ step: Int) {
-  let (v0, v1) = (load(row), load(row + lanes))
-  let (v2, v3) = (load(row + 2 &* lanes), load(row + 3 &* lanes))
-  let v4 = load(row + 4 &* lanes)
-  let (e01, o01, e23, o23) = (even(v0, v1), odd(v0, v1), even(v2, v3), odd(v2, v3))
-  let (p0, p1, p2, p3) = (even(e01, e23), even(o01, o23), odd(e01, e23), odd(o01, o23))
-  transformInput(p0, p1, p2, p3, next(p0, v4), next(p1, next(v4, v4)), out, step)
-}
-
-/// The second half of a tile's transform, down its six columns.
-@inline(__always)
-func transformInputColumns(_ scratch: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ step: Int) {
-  var c = 0
-  while c < 6 {
-    let column = scratch + c &* lanes
-    let six = 6 &* lanes
-    transformInput(
-      load(column), load(column + six), load(column + 2 &* six), load(column + 3 &* six),
-      load(column + 4 &* six), load(column + 5 &* six), out + c &* step, 6 &* step)
-    c = c &+ 1
-  }
-}
-
-/// The 36 transformed inputs of one vector of tiles side by side.
+/// The 36 transformed inputs of tiles side by side.
 /// - Parameters:
-///   - rows: the first of six rows; tile t reads columns 4t to 4t + 5.
-///   - out: entry (i, j) is stored at `out + (6 * i + j) * step`.
+///   - rows: the first tile's first row of six; a tile is `side` columns, which are vectors, further than the one before.
+///   - out: entry (i, j) of tile t is stored at `out + (6 * i + j) * step + t * tileStep`.
 ///   - scratch: room for 36 vectors.
 @inline(never)
-func winograd4Input(
-  _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
-  scratch: UnsafeMutablePointer<Float>
+func winograd6Input(
+  _ rows: UnsafePointer<Float>, rowStride: Int, side: Int, _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int,
+  tileStep: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  var r = 0
-  while r < 6 {
-    let row = rows + r &* rowStride
-    transformInputRow(row, scratch + 6 &* lanes &* r, lanes)
-    r = r &+ 1
+  var t = 0
+  while t < tiles {
+    let (tile, target) = (rows + t &* side &* lanes, out + t &* tileStep)
+    var i = 0
+    while i < 6 {
+      transformInput(tile + i &* rowStride, stride: lanes, scratch + 6 &* lanes &* i, lanes)
+      i = i &+ 1
+    }
+    i = 0
+    while i < 6 {
+      transformInput(scratch + i &* lanes, stride: 6 &* lanes, target + i &* step, 6 &* step)
+      i = i &+ 1
+    }
+    t = t &+ 1
   }
-  transformInputColumns(scratch, out, step)
 }
 
-/// A^T m: six products to four outputs.
+/// A^T m: six products, `step` apart, to four outputs.
 @inline(__always)
-func transformOutput(
-  _ m0: Vector, _ m1: Vector, _ m2: Vector, _ m3: Vector, _ m4: Vector, _ m5: Vector
-) -> (Vector, Vector, Vector, Vector) {
+func transformOutput(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector, Vector, Vector) {
+  let (m0, m1, m2) = (load(m), load(m + step), load(m + 2 &* step))
+  let (m3, m4, m5) = (load(m + 3 &* step), load(m + 4 &* step), load(m + 5 &* step))
   let (sum1, difference1, sum2, difference2) = (m1 + m2, m1 - m2, m3 + m4, m3 - m4)
   let (a, b) = (Vector(repeating: smallPoint), Vector(repeating: largePoint))
   let (small, large) = (Vector(repeating: smallSquare), Vector(repeating: largeSquare))
@@ -93,52 +76,41 @@ func transformOutput(
   )
 }
 
-/// One row of a vector of tiles: its products, `step` apart, to four outputs of each tile, side by side.
-@inline(__always)
-func transformOutputRow(
-  _ row: UnsafePointer<Float>, _ step: Int, _ start: Vector, _ out: UnsafeMutablePointer<Float>
-) {
-  let (y0, y1, y2, y3) = transformOutput(
-    load(row), load(row + step), load(row + 2 &* step), load(row + 3 &* step), load(row + 4 &* step),
-    load(row + 5 &* step))
-  let (z0, z1, z2, z3) = (y0 + start, y1 + start, y2 + start, y3 + start)
-  let (a, b) = (interleaveLow(z0, z2), interleaveLow(z1, z3))
-  let (c, d) = (interleaveHigh(z0, z2), interleaveHigh(z1, z3))
-  store(interleaveLow(a, b), out)
-  store(interleaveHigh(a, b), out + lanes)
-  store(interleaveLow(c, d), out + 2 &* lanes)
-  store(interleaveHigh(c, d), out + 3 &* lanes)
-}
-
-/// The 4x4 outputs of one vector of tiles side by side.
+/// The 4x4 outputs of tiles side by side, the last tile first: what it stores beyond a row is written over by the first.
 /// - Parameters:
-///   - m: entry (i, j) of the products is at `m + (6 * i + j) * step`.
-///   - out: four rows of four vectors; tile t writes columns 4t to 4t + 3.
+///   - m: entry (i, j) of the products of tile t is at `m + (6 * i + j) * step + t * tileStep`.
+///   - bias: a vector.
+///   - out: tile t's columns are the vectors 4t to 4t + 3 of four rows.
 ///   - scratch: room for 24 vectors.
 @inline(never)
 func winograd4Output(
-  _ m: UnsafePointer<Float>, step: Int, bias: Float, _ out: UnsafeMutablePointer<Float>, outStride: Int,
-  scratch: UnsafeMutablePointer<Float>
+  _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
+  _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  var c = 0
-  while c < 6 {
-    let column = m + c &* step
-    let six = 6 &* step
-    let (y0, y1, y2, y3) = transformOutput(
-      load(column), load(column + six), load(column + 2 &* six), load(column + 3 &* six),
-      load(column + 4 &* six), load(column + 5 &* six))
-    store(y0, scratch + c &* lanes)
-    store(y1, scratch + (6 &+ c) &* lanes)
-    store(y2, scratch + (12 &+ c) &* lanes)
-    store(y3, scratch + (18 &+ c) &* lanes)
-    c = c &+ 1
-  }
-  let start = Vector(repeating: bias)
-  var r = 0
-  while r < 4 {
-    let row = scratch + 6 &* lanes &* r
-    transformOutputRow(row, lanes, start, out + r &* outStride)
-    r = r &+ 1
+  let start = load(bias)
+  var t = tiles &- 1
+  while t >= 0 {
+    let tile = m + t &* tileStep
+    var c = 0
+    while c < 6 {
+      let (y0, y1, y2, y3) = transformOutput(tile + c &* step, 6 &* step)
+      store(y0, scratch + c &* lanes)
+      store(y1, scratch + (6 &+ c) &* lanes)
+      store(y2, scratch + (12 &+ c) &* lanes)
+      store(y3, scratch + (18 &+ c) &* lanes)
+      c = c &+ 1
+    }
+    var r = 0
+    while r < 4 {
+      let (y0, y1, y2, y3) = transformOutput(scratch + 6 &* lanes &* r, lanes)
+      let target = out + (r &* outStride &+ 4 &* t &* lanes)
+      store(y0 + start, target)
+      store(y1 + start, target + lanes)
+      store(y2 + start, target + 2 &* lanes)
+      store(y3 + start, target + 3 &* lanes)
+      r = r &+ 1
+    }
+    t = t &- 1
   }
 }
 
@@ -212,36 +184,38 @@ func storeFirst(_ count: Int, _ v: Vector, _ out: UnsafeMutablePointer<Float>) {
 
 // By the outputs of a tile and the kernel's size along an axis: 4 and 3 (squares or rows), 2 and 3, or 2 and 5.
 
+/// The transformed inputs of tiles side by side; see ``winograd6Input(_:rowStride:side:_:step:tiles:tileStep:scratch:)``.
 public func winogradInput(
   side: Int, kernel: Int, isLine: Bool, _ rows: UnsafePointer<Float>, rowStride: Int,
-  _ out: UnsafeMutablePointer<Float>,
-  step: Int,
-  scratch: UnsafeMutablePointer<Float>
+  _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int, scratch: UnsafeMutablePointer<Float>
 ) {
   if isLine {
-    winogradLineInput(rows, out, step: step)
-  } else if kernel == 5 {
-    winograd5Input(rows, rowStride: rowStride, out, step: step, scratch: scratch)
-  } else if side == 4 {
-    winograd4Input(rows, rowStride: rowStride, out, step: step, scratch: scratch)
+    winogradLineInput(rows, out, step: step, tiles: tiles, tileStep: tileStep)
+  } else if side &+ kernel &- 1 == 4 {
+    winograd2Input(rows, rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
   } else {
-    winograd2Input(rows, rowStride: rowStride, out, step: step, scratch: scratch)
+    winograd6Input(
+      rows, rowStride: rowStride, side: side, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
   }
 }
 
+/// The outputs of tiles side by side; see ``winograd4Output(_:step:tiles:tileStep:bias:_:outStride:scratch:)``.
 public func winogradOutput(
-  side: Int, kernel: Int, isLine: Bool, _ m: UnsafePointer<Float>, step: Int, bias: Float,
-  _ out: UnsafeMutablePointer<Float>,
-  outStride: Int, scratch: UnsafeMutablePointer<Float>
+  side: Int, kernel: Int, isLine: Bool, _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int,
+  bias: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, outStride: Int,
+  scratch: UnsafeMutablePointer<Float>
 ) {
   if isLine {
-    winogradLineOutput(m, step: step, bias: bias, out)
+    winogradLineOutput(m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out)
   } else if kernel == 5 {
-    winograd5Output(m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+    winograd5Output(
+      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
   } else if side == 4 {
-    winograd4Output(m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+    winograd4Output(
+      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
   } else {
-    winograd2Output(m, step: step, bias: bias, out, outStride: outStride, scratch: scratch)
+    winograd2Output(
+      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
   }
 }
 

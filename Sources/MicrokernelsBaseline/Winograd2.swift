@@ -6,77 +6,83 @@ import CIntrinsics
 //
 // A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks" (2016).
 
-/// B^T d: four inputs to four, stored `step` apart.
+/// B^T d: four inputs, vectors side by side, to four, stored `step` apart.
 @inline(__always)
 func transformInput2(
-  _ d0: Vector, _ d1: Vector, _ d2: Vector, _ d3: Vector, _ out: UnsafeMutablePointer<Float>, _ step: Int
+  _ d: UnsafePointer<Float>, stride: Int, _ out: UnsafeMutablePointer<Float>, _ step: Int
 ) {
+  let (d0, d1, d2, d3) = (load(d), load(d + stride), load(d + 2 &* stride), load(d + 3 &* stride))
   store(d0 - d2, out)
   store(d1 + d2, out + step)
   store(d2 - d1, out + 2 &* step)
   store(d1 - d3, out + 3 &* step)
 }
 
-/// The 16 transformed inputs of one vector of tiles side by side.
+/// The 16 transformed inputs of tiles side by side, as ``winograd6Input(_:rowStride:side:_:step:tiles:tileStep:scratch:)``
+/// has 36.
 /// - Parameters:
-///   - rows: the first of four rows; tile t reads columns 2t to 2t + 3.
-///   - out: entry (i, j) is stored at `out + (4 * i + j) * step`.
+///   - rows: the first tile's first row of four; a tile is two columns, which are vectors, further than the one before.
+///   - out: entry (i, j) of tile t is stored at `out + (4 * i + j) * step + t * tileStep`.
 ///   - scratch: room for 16 vectors.
 @inline(never)
 func winograd2Input(
-  _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
-  scratch: UnsafeMutablePointer<Float>
+  _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int,
+  tileStep: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  var r = 0
-  while r < 4 {
-    let row = rows + r &* rowStride
-    let (v0, v1, v2) = (load(row), load(row + lanes), load(row + 2 &* lanes))
-    let (p0, p1) = (even(v0, v1), odd(v0, v1))
-    transformInput2(p0, p1, next(p0, v2), next(p1, next(v2, v2)), scratch + 4 &* lanes &* r, lanes)
-    r = r &+ 1
-  }
-  var c = 0
-  while c < 4 {
-    let column = scratch + c &* lanes
-    let four = 4 &* lanes
-    transformInput2(
-      load(column), load(column + four), load(column + 2 &* four), load(column + 3 &* four), out + c &* step,
-      4 &* step)
-    c = c &+ 1
+  var t = 0
+  while t < tiles {
+    let (tile, target) = (rows + 2 &* t &* lanes, out + t &* tileStep)
+    var i = 0
+    while i < 4 {
+      transformInput2(tile + i &* rowStride, stride: lanes, scratch + 4 &* lanes &* i, lanes)
+      i = i &+ 1
+    }
+    i = 0
+    while i < 4 {
+      transformInput2(scratch + i &* lanes, stride: 4 &* lanes, target + i &* step, 4 &* step)
+      i = i &+ 1
+    }
+    t = t &+ 1
   }
 }
 
-/// The 2x2 outputs of one vector of tiles side by side.
+/// A^T m: four products, `step` apart, to two outputs.
+@inline(__always)
+func transformOutput2(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector) {
+  let (m0, m1, m2, m3) = (load(m), load(m + step), load(m + 2 &* step), load(m + 3 &* step))
+  return (m0 + m1 + m2, m1 - m2 - m3)
+}
+
+/// The 2x2 outputs of tiles side by side; see ``winograd4Output(_:step:tiles:tileStep:bias:_:outStride:scratch:)``.
 /// - Parameters:
-///   - m: entry (i, j) of the products is at `m + (4 * i + j) * step`.
-///   - out: two rows of two vectors; tile t writes columns 2t and 2t + 1.
+///   - m: entry (i, j) of the products of tile t is at `m + (4 * i + j) * step + t * tileStep`.
+///   - out: tile t's columns are the vectors 2t and 2t + 1 of two rows.
 ///   - scratch: room for 8 vectors.
 @inline(never)
 func winograd2Output(
-  _ m: UnsafePointer<Float>, step: Int, bias: Float, _ out: UnsafeMutablePointer<Float>, outStride: Int,
-  scratch: UnsafeMutablePointer<Float>
+  _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
+  _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  var c = 0
-  while c < 4 {
-    let column = m + c &* step
-    let four = 4 &* step
-    let (m0, m1, m2, m3) = (
-      load(column), load(column + four), load(column + 2 &* four), load(column + 3 &* four)
-    )
-    store(m0 + m1 + m2, scratch + c &* lanes)
-    store(m1 - m2 - m3, scratch + (4 &+ c) &* lanes)
-    c = c &+ 1
-  }
-  let start = Vector(repeating: bias)
-  var r = 0
-  while r < 2 {
-    let row = scratch + 4 &* lanes &* r
-    let (m0, m1, m2, m3) = (load(row), load(row + lanes), load(row + 2 &* lanes), load(row + 3 &* lanes))
-    let (y0, y1) = (m0 + m1 + m2 + start, m1 - m2 - m3 + start)
-    let target = out + r &* outStride
-    store(interleaveLow(y0, y1), target)
-    store(interleaveHigh(y0, y1), target + lanes)
-    r = r &+ 1
+  let start = load(bias)
+  var t = tiles &- 1
+  while t >= 0 {
+    let tile = m + t &* tileStep
+    var c = 0
+    while c < 4 {
+      let (y0, y1) = transformOutput2(tile + c &* step, 4 &* step)
+      store(y0, scratch + c &* lanes)
+      store(y1, scratch + (4 &+ c) &* lanes)
+      c = c &+ 1
+    }
+    var r = 0
+    while r < 2 {
+      let (y0, y1) = transformOutput2(scratch + 4 &* lanes &* r, lanes)
+      let target = out + (r &* outStride &+ 2 &* t &* lanes)
+      store(y0 + start, target)
+      store(y1 + start, target + lanes)
+      r = r &+ 1
+    }
+    t = t &- 1
   }
 }
 

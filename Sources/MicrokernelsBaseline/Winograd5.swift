@@ -3,71 +3,45 @@ import CIntrinsics
 // Winograd's minimal filtering F(2x2, 5x5): 36 products a tile of 2x2 outputs instead of 100. Tiles of 6x6 inputs and
 // their points are those of F(4x4, 3x3); the degrees of outputs and weights are exchanged.
 
-/// The 36 transformed inputs of one vector of tiles side by side.
-/// - Parameters:
-///   - rows: the first of six rows; tile t reads columns 2t to 2t + 5.
-///   - out: entry (i, j) is stored at `out + (6 * i + j) * step`.
-///   - scratch: room for 36 vectors.
-@inline(never)
-func winograd5Input(
-  _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
-  scratch: UnsafeMutablePointer<Float>
-) {
-  var r = 0
-  while r < 6 {
-    let row = rows + r &* rowStride
-    let (v0, v1, v2) = (load(row), load(row + lanes), load(row + 2 &* lanes))
-    let (p0, p1, e, o) = (even(v0, v1), odd(v0, v1), even(v2, v2), odd(v2, v2))
-    let (p2, p3) = (next(p0, e), next(p1, o))
-    transformInput(
-      p0, p1, p2, p3, next(p2, next(e, e)), next(p3, next(o, o)), scratch + 6 &* lanes &* r, lanes)
-    r = r &+ 1
-  }
-  transformInputColumns(scratch, out, step)
-}
-
-/// A^T m: six products to two outputs.
+/// A^T m: six products, `step` apart, to two outputs.
 @inline(__always)
-func transformOutput5(
-  _ m0: Vector, _ m1: Vector, _ m2: Vector, _ m3: Vector, _ m4: Vector, _ m5: Vector
-) -> (Vector, Vector) {
+func transformOutput5(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector) {
+  let (m0, m1, m2) = (load(m), load(m + step), load(m + 2 &* step))
+  let (m3, m4, m5) = (load(m + 3 &* step), load(m + 4 &* step), load(m + 5 &* step))
   let odd = multiplyAdd(m5, m1 - m2, Vector(repeating: smallPoint))
   return (m0 + (m1 + m2) + (m3 + m4), multiplyAdd(odd, m3 - m4, Vector(repeating: largePoint)))
 }
 
-/// The 2x2 outputs of one vector of tiles side by side.
+/// The 2x2 outputs of tiles side by side; see ``winograd4Output(_:step:tiles:tileStep:bias:_:outStride:scratch:)``.
 /// - Parameters:
-///   - m: entry (i, j) of the products is at `m + (6 * i + j) * step`.
-///   - out: two rows of two vectors; tile t writes columns 2t and 2t + 1.
+///   - m: entry (i, j) of the products of tile t is at `m + (6 * i + j) * step + t * tileStep`.
+///   - out: tile t's columns are the vectors 2t and 2t + 1 of two rows.
 ///   - scratch: room for 12 vectors.
 @inline(never)
 func winograd5Output(
-  _ m: UnsafePointer<Float>, step: Int, bias: Float, _ out: UnsafeMutablePointer<Float>, outStride: Int,
-  scratch: UnsafeMutablePointer<Float>
+  _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
+  _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  var c = 0
-  while c < 6 {
-    let column = m + c &* step
-    let six = 6 &* step
-    let (y0, y1) = transformOutput5(
-      load(column), load(column + six), load(column + 2 &* six), load(column + 3 &* six),
-      load(column + 4 &* six), load(column + 5 &* six))
-    store(y0, scratch + c &* lanes)
-    store(y1, scratch + (6 &+ c) &* lanes)
-    c = c &+ 1
-  }
-  let start = Vector(repeating: bias)
-  var r = 0
-  while r < 2 {
-    let row = scratch + 6 &* lanes &* r
-    let (y0, y1) = transformOutput5(
-      load(row), load(row + lanes), load(row + 2 &* lanes), load(row + 3 &* lanes), load(row + 4 &* lanes),
-      load(row + 5 &* lanes))
-    let (z0, z1) = (y0 + start, y1 + start)
-    let target = out + r &* outStride
-    store(interleaveLow(z0, z1), target)
-    store(interleaveHigh(z0, z1), target + lanes)
-    r = r &+ 1
+  let start = load(bias)
+  var t = tiles &- 1
+  while t >= 0 {
+    let tile = m + t &* tileStep
+    var c = 0
+    while c < 6 {
+      let (y0, y1) = transformOutput5(tile + c &* step, 6 &* step)
+      store(y0, scratch + c &* lanes)
+      store(y1, scratch + (6 &+ c) &* lanes)
+      c = c &+ 1
+    }
+    var r = 0
+    while r < 2 {
+      let (y0, y1) = transformOutput5(scratch + 6 &* lanes &* r, lanes)
+      let target = out + (r &* outStride &+ 2 &* t &* lanes)
+      store(y0 + start, target)
+      store(y1 + start, target + lanes)
+      r = r &+ 1
+    }
+    t = t &- 1
   }
 }
 

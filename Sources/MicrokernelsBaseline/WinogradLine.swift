@@ -1,22 +1,39 @@
 // Winograd's F(4, 3) along rows: 6 products for 4 outputs of a kernel of one row of three weights, instead of 12. The
 // transforms are one axis of F(4x4, 3x3)'s; see `Winograd.swift`.
 
-/// The 6 transformed inputs of one vector of tiles side by side.
+/// The 6 transformed inputs of tiles side by side.
 /// - Parameters:
-///   - row: tile t reads columns 4t to 4t + 5.
-///   - out: entry i is stored at `out + i * step`.
+///   - row: tile t reads columns 4t to 4t + 5, which are vectors.
+///   - out: entry i of tile t is stored at `out + i * step + t * tileStep`.
 @inline(never)
-func winogradLineInput(_ row: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, step: Int) {
-  transformInputRow(row, out, step)
+func winogradLineInput(
+  _ row: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int
+) {
+  var t = 0
+  while t < tiles {
+    transformInput(row + 4 &* t &* lanes, stride: lanes, out + t &* tileStep, step)
+    t = t &+ 1
+  }
 }
 
-/// The 4 outputs of each of one vector of tiles side by side.
-/// - Parameter m: entry i of the products is at `m + i * step`.
+/// The 4 outputs of tiles side by side; see ``winograd4Output(_:step:tiles:tileStep:bias:_:outStride:scratch:)``.
+/// - Parameter m: entry i of the products of tile t is at `m + i * step + t * tileStep`.
 @inline(never)
 func winogradLineOutput(
-  _ m: UnsafePointer<Float>, step: Int, bias: Float, _ out: UnsafeMutablePointer<Float>
+  _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
+  _ out: UnsafeMutablePointer<Float>
 ) {
-  transformOutputRow(m, step, Vector(repeating: bias), out)
+  let start = load(bias)
+  var t = tiles &- 1
+  while t >= 0 {
+    let (y0, y1, y2, y3) = transformOutput(m + t &* tileStep, step)
+    let target = out + 4 &* t &* lanes
+    store(y0 + start, target)
+    store(y1 + start, target + lanes)
+    store(y2 + start, target + 2 &* lanes)
+    store(y3 + start, target + 3 &* lanes)
+    t = t &- 1
+  }
 }
 
 /// G w of one vector of kernels of three weights.

@@ -7,8 +7,7 @@ import Tensors
 /// made. Sums are kept aside, and transposed when they are stored. Every output is summed in the order of the depth,
 /// whatever the threads.
 struct DirectConvolution: PlannedConvolution {
-  private let kernels: Microkernels
-  private let shapes: TileShapes
+  private let product = DirectProduct()
   private let boxes: PaddedBoxes
   /// Where the outputs of each box go in their plane.
   private let targets: [Target]
@@ -41,16 +40,12 @@ struct DirectConvolution: PlannedConvolution {
 
   /// Bytes of a box's sums, which stay in the second-level cache with the samples.
   private static let sumsBytes = CacheSizes.current.level2 / 4
-  /// About the depth of a pass, whose weights for one vector of channels take two thirds of the first-level cache.
-  private static let passDepth = max(64, CacheSizes.current.level1 / 96)
-
   private init(
     _ g: ConvolutionGeometry, _ axes: [AxisTaps], depthChannels: Int, rows: Int, source: [Int],
     target sizes: [Int], phase: [Int], stride: [Int], _ w: Tensor<Float>, bias: [Float]?, isTransposing: Bool,
     maxPools: Bool = false
   ) {
-    kernels = Microkernels()
-    shapes = kernels.tileShapes
+    let shapes = product.shapes
     (self.depthChannels, self.rows, groups, batch) = (depthChannels, rows, g.groups, g.batch)
     (sourcePlane, targetPlane) = (source.reduce(1, *), sizes.reduce(1, *))
     let lanes = shapes.lanes
@@ -70,7 +65,7 @@ struct DirectConvolution: PlannedConvolution {
       maxPools ? Self.squares($0, sizes) : Self.target($0, sizes, phase, stride)
     }
     let taps = boxes.tapOffsets.count
-    let passes = max(1, (depthChannels * taps + Self.passDepth / 2) / Self.passDepth)
+    let passes = max(1, (depthChannels * taps + DirectProduct.passDepth / 2) / DirectProduct.passDepth)
     let passChannels =
       taps == 0 ? depthChannels : depthChannels.dividedRoundingUp(by: min(passes, depthChannels))
     let (planeStride, tapOffsets) = (boxes.planeStride, boxes.tapOffsets)
@@ -111,7 +106,8 @@ struct DirectConvolution: PlannedConvolution {
   }
 
   private mutating func fill(_ bias: [Float]?) {
-    let filled = rows.dividedRoundingUp(by: shapes.lanes) * shapes.lanes
+    let lanes = product.shapes.lanes
+    let filled = rows.dividedRoundingUp(by: lanes) * lanes
     self.bias = (0..<groups * filled).map { i in
       i % filled < rows ? bias?[i / filled * rows + i % filled] ?? 0 : 0
     }
@@ -125,14 +121,14 @@ struct DirectConvolution: PlannedConvolution {
   ) {
     if !isTransposing {
       let depth = depthChannels * kernelCount
-      kernels.transpose(
+      product.kernels.transpose(
         w + (group * rows + first) * depth, sourceStride: depth, out, outStride: wide, rows: count,
         columns: depth)
       return
     }
     Scratch.withFloats(kernelCount * wide) { kernel in
       for channel in 0..<depthChannels {
-        kernels.transpose(
+        product.kernels.transpose(
           w + ((group * depthChannels + channel) * rows + first) * kernelCount, sourceStride: kernelCount,
           kernel,
           outStride: wide, rows: count, columns: kernelCount)
@@ -205,11 +201,9 @@ struct DirectConvolution: PlannedConvolution {
   /// Channels of a group, filled up to whole panels.
   private var filled: Int { weights[0].widths.reduce(0, +) }
 
-  private var tallest: Int { shapes.directRows.max()! }
-
   var workspaceBytes: Int {
-    let sums = filled * (boxes.largest + tallest)
-    return (boxes.copyCount(channels: passChannels) + shapes.lanes * boxes.largest + sums)
+    let sums = filled * (boxes.largest + product.tallest)
+    return (boxes.copyCount(channels: passChannels) + product.shapes.lanes * boxes.largest + sums)
       * MemoryLayout<Float>.stride
   }
 
@@ -242,9 +236,9 @@ struct DirectConvolution: PlannedConvolution {
   ) {
     let box = boxes.boxes[number]
     let (outputs, taps) = (box.count, boxes.tapOffsets.count)
-    let most = tallest
+    let (most, lanes) = (product.tallest, product.shapes.lanes)
     let copyCount = boxes.copyCount(channels: passChannels)
-    let asideCount = shapes.lanes * outputs
+    let asideCount = lanes * outputs
     let filled = filled
     let first = weights.firstRows[range.lowerBound]
     let channels = weights.firstRows[range.upperBound - 1] + weights.widths[range.upperBound - 1] - first
@@ -255,33 +249,38 @@ struct DirectConvolution: PlannedConvolution {
       repeat {
         let part = c..<min(depthChannels, c + passChannels)
         let samples = boxes.samples(
-          kernels, box, channels: part.count, x + c * sourcePlane, sourcePlane: sourcePlane, copy: scratch)
+          product.kernels, box, channels: part.count, x + c * sourcePlane, sourcePlane: sourcePlane, copy: scratch)
         bias.withUnsafeBufferPointer { bias in
           weights.withPanels { panels in
             for panel in range {
-              let wide = weights.widths[panel]
-              let isLast = panel == range.upperBound - 1
+              let (row, wide) = (weights.firstRows[panel], weights.widths[panel])
               if part.upperBound == depthChannels {
-                askForResidual(targets[number], y + weights.firstRows[panel] * targetPlane, wide, finish)
+                askForResidual(targets[number], y + row * targetPlane, wide, finish)
               }
-              tiles(
-                samples, boxes.offsets[box.variant],
-                panels + (weights.firstRows[panel] * weights.depth + c * taps * wide),
-                depth: part.count * taps, wide,
-                c == 0 ? bias.baseAddress! + group * filled + weights.firstRows[panel] : nil,
-                ahead: isLast ? part.count * taps * wide - (weights.firstRows[panel] - first) * weights.depth : weights.depth * wide,
-                to: sums + (weights.firstRows[panel] - first) * (outputs + most))
+              // After the last panel come the first one's weights for the next pass.
+              let ahead =
+                panel == range.upperBound - 1
+                ? part.count * taps * wide - (row - first) * weights.depth : weights.depth * wide
+              boxes.offsets[box.variant].withUnsafeBufferPointer { offsets in
+                depthOffsets.withUnsafeBufferPointer { depthOffsets in
+                  product.run(
+                    samples, offsets, depthOffsets: depthOffsets.baseAddress!, depth: part.count * taps,
+                    panels + (row * weights.depth + c * taps * wide), wide: wide,
+                    bias: c == 0 ? bias.baseAddress! + group * filled + row : nil, ahead: ahead,
+                    to: sums + (row - first) * (outputs + most))
+                }
+              }
             }
           }
         }
         c = part.upperBound
       } while c < depthChannels
       for panel in range {
-        for channel in stride(from: 0, to: weights.widths[panel], by: shapes.lanes) {
+        for channel in stride(from: 0, to: weights.widths[panel], by: lanes) {
           let row = weights.firstRows[panel] + channel
           store(
             sums + ((weights.firstRows[panel] - first) * (outputs + most) + channel), weights.widths[panel],
-            channels: min(shapes.lanes, rows - row), outputs, targets[number], to: y + row * targetPlane,
+            channels: min(lanes, rows - row), outputs, targets[number], to: y + row * targetPlane,
             aside,
             finish)
         }
@@ -299,41 +298,6 @@ struct DirectConvolution: PlannedConvolution {
     }
   }
 
-  /// All tiles of a box, for one panel of channels and a part of the depth.
-  private func tiles(
-    _ samples: UnsafePointer<Float>, _ offsets: [Int32], _ weights: UnsafePointer<Float>, depth: Int,
-    _ wide: Int,
-    _ bias: UnsafePointer<Float>?, ahead: Int, to sums: UnsafeMutablePointer<Float>
-  ) {
-    let vectors = wide / shapes.lanes
-    let tall = shapes.directRows[vectors - 1]
-    depthOffsets.withUnsafeBufferPointer { depthOffsets in
-      withUnsafeTemporaryAllocation(of: Int32.self, capacity: tall) { filled in
-        offsets.withUnsafeBufferPointer { offsets in
-          var tile = ConvolveDirectTile(
-            input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets.baseAddress!,
-            depth: depth, weights: weights, weightStride: wide, c: sums, cStride: wide,
-            start: bias ?? UnsafePointer(sums), startRowStep: bias == nil ? wide : 0, ahead: ahead)
-          var asked = 0
-          shapes.forEachDirectTile(rows: offsets.count, vectors: vectors) { rows in
-            tile.c = sums + rows.lowerBound * wide
-            if bias == nil { tile.start = UnsafePointer(tile.c) }
-            if rows.upperBound <= offsets.count {
-              tile.outputOffsets = offsets.baseAddress! + rows.lowerBound
-            } else {
-              for j in 0..<tall { filled[j] = offsets[min(rows.lowerBound + j, offsets.count - 1)] }
-              tile.outputOffsets = UnsafePointer(filled.baseAddress!)
-            }
-            kernels.directTile(&tile, rows: rows.count, vectors: vectors)
-            // A tile asks for one cache line of each step's weights.
-            asked += 1
-            tile.ahead = asked < vectors ? ahead + asked * shapes.lanes : 0
-          }
-        }
-      }
-    }
-  }
-
   /// Stores the sums of at most a vector of channels. Outputs apart from one another are left to be finished later.
   private func store(
     _ sums: UnsafePointer<Float>, _ step: Int, channels: Int, _ outputs: Int, _ target: Target,
@@ -342,13 +306,13 @@ struct DirectConvolution: PlannedConvolution {
     switch target {
     case .runs(let runs):
       for run in runs {
-        kernels.transpose(
+        product.kernels.transpose(
           sums + run.first * step, sourceStride: step, y + run.place, outStride: targetPlane, rows: run.count,
           columns: channels)
         finish(y + run.place, rows: channels, columns: run.count, stride: targetPlane)
       }
     case .places(let places):
-      kernels.transpose(
+      product.kernels.transpose(
         sums, sourceStride: step, aside, outStride: outputs, rows: outputs, columns: channels)
       places.withUnsafeBufferPointer { places in
         for channel in 0..<channels {
@@ -357,13 +321,13 @@ struct DirectConvolution: PlannedConvolution {
         }
       }
     case .squares(let place, let rows, let columns, let stride):
-      kernels.transpose(
+      product.kernels.transpose(
         sums, sourceStride: step, aside, outStride: outputs, rows: outputs, columns: channels)
       finish.apart(aside, columns: channels * outputs)
       for channel in 0..<channels {
         for pair in 0..<rows / 2 {
           let from = aside + (channel * outputs + 2 * pair * columns)
-          kernels.maximumOfSquares(
+          product.kernels.maximumOfSquares(
             from, from + columns, y + (channel * targetPlane + place + pair * stride), count: columns / 2)
         }
       }

@@ -1,3 +1,5 @@
+import Microkernels
+
 /// A plane with its padding, whose rows are copied together when they are needed.
 struct PaddedPlane: Sendable {
   /// The sample at each padded row and column, nil where the padding's constant stands.
@@ -43,5 +45,38 @@ struct PaddedPlane: Sendable {
     for column in own.upperBound..<part.upperBound {
       out[column - part.lowerBound] = columns[column].map { samples[$0] } ?? fill
     }
+  }
+
+  /// Copies a part of a padded row of some channels, at most a vector of them, turned over: a vector for each column, with
+  /// leftovers in the lanes that no channel has.
+  /// - Parameters:
+  ///   - planes: the first channel's, the others `step` elements apart.
+  func turnRow(
+    _ kernels: Microkernels, _ planes: UnsafePointer<Float>, step: Int, channels: Int, _ row: Int,
+    _ part: Range<Int>, to out: UnsafeMutablePointer<Float>
+  ) {
+    let lanes = kernels.tileShapes.lanes
+    guard let source = rows[row] else {
+      out.update(repeating: fill, count: part.count * lanes)
+      return
+    }
+    let samples = planes + source * width
+    func turnBorder(_ border: Range<Int>) {
+      for column in border {
+        let vector = out + (column - part.lowerBound) * lanes
+        if let column = columns[column] {
+          for channel in 0..<channels { vector[channel] = samples[channel * step + column] }
+        } else {
+          vector.update(repeating: fill, count: lanes)
+        }
+      }
+    }
+    let own = part.clamped(to: inside)
+    if own.isEmpty { return turnBorder(part) }
+    turnBorder(part.lowerBound..<own.lowerBound)
+    kernels.transpose(
+      samples + (own.lowerBound - inside.lowerBound), sourceStride: step,
+      out + (own.lowerBound - part.lowerBound) * lanes, outStride: lanes, rows: channels, columns: own.count)
+    turnBorder(own.upperBound..<part.upperBound)
   }
 }

@@ -2,9 +2,10 @@ import Microkernels
 
 extension TileShapes {
   /// Vectors of each panel of output channels, as even as they can be.
-  func panelVectors(channels: Int) -> [Int] {
+  /// - Parameter least: panels that there should be if there are as many vectors.
+  func panelVectors(channels: Int, least: Int = 1) -> [Int] {
     let all = channels.dividedRoundingUp(by: lanes)
-    let panels = all.dividedRoundingUp(by: vectors)
+    let panels = max(all.dividedRoundingUp(by: vectors), min(least, all))
     return (0..<panels).map { ($0 + 1) * all / panels - $0 * all / panels }
   }
 

@@ -1,176 +1,142 @@
-import CIntrinsics
 import Microkernels
+import Tensors
 
-// One block of tiles through the transforms and the products.
+// How tiles are cut into blocks, and blocks shared among threads.
 extension WinogradConvolution {
-  /// Runs of tiles, each in one row of them and at most a vector.
-  private struct Segments: Sequence, IteratorProtocol {
-    var tile: Int
-    let end: Int
-    let across: Int
-    let lanes: Int
+  /// Tiles of one plane in a rectangle.
+  struct Band {
+    /// The first tile's number within its block.
+    let first: Int
+    let sample: Int
+    /// Of the outputs.
+    let plane: Int
+    let rows: Range<Int>
+    let columns: Range<Int>
+  }
 
-    mutating func next() -> (tile: Int, count: Int)? {
-      if tile >= end { return nil }
-      let count = Swift.min(across - tile % across, end - tile, lanes)
-      defer { tile += count }
-      return (tile, count)
+  /// The bands of a block: whole rows of tiles together, and parts of rows apart.
+  func forEachBand(_ block: Range<Int>, _ body: (Band) -> Void) {
+    let (across, down) = (tilesAcross, tilesDown)
+    var tile = block.lowerBound
+    while tile < block.upperBound {
+      let (row, column) = tile.quotientAndRemainder(dividingBy: across)
+      let (plane, rowInPlane) = row.quotientAndRemainder(dividingBy: down)
+      let whole = column == 0 ? min((block.upperBound - tile) / across, down - rowInPlane) : 0
+      let columns = column..<(whole > 0 ? across : min(across, column + block.upperBound - tile))
+      let (sample, depthPlane) = plane.quotientAndRemainder(dividingBy: geometry.output[0])
+      let band = Band(
+        first: tile - block.lowerBound, sample: sample, plane: depthPlane,
+        rows: rowInPlane..<rowInPlane + max(1, whole), columns: columns)
+      body(band)
+      tile += band.rows.count * columns.count
     }
   }
 
-  private func segments(_ range: Range<Int>) -> Segments {
-    Segments(tile: range.lowerBound, end: range.upperBound, across: tilesAcross, lanes: product.shapes.lanes)
+  var tilesAcross: Int { geometry.output[2].dividedRoundingUp(by: transform.side) }
+  var tilesDown: Int { geometry.output[1].dividedRoundingUp(by: transform.height) }
+  /// The tiles of all samples.
+  private var tiles: Int { geometry.batch * geometry.output[0] * tilesDown * tilesAcross }
+
+  /// Tiles that go through together: their transformed inputs, and a panel's products, stay in the second-level cache
+  /// unless the weights, which each block reads, come from further out and take longer than that saves.
+  private var blockTiles: Int {
+    let room = CacheSizes.current.level2 / 4 * 3 / (entries * MemoryLayout<Float>.stride)
+    let fewest = weightBytes > CacheSizes.current.level2 * 8 ? 48 : 16
+    return min(tiles, max(fewest, min(64, room / (tileStep + widths.max()!))))
   }
 
-  /// The inputs of a block's tiles, of a part of the depth.
-  func transformInputs(
-    _ x: UnsafePointer<Float>, _ group: Int, _ range: Range<Int>, _ part: Range<Int>,
-    _ v: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
-  ) {
-    let g = geometry
-    let columns = stride(range.count)
-    let channels = g.inChannels / g.groups
-    for d in part {
-      let (c, piece) = d.quotientAndRemainder(dividingBy: pieceCount)
-      transformInputs(
-        x + (group * channels + c) * g.input.reduce(1, *), piece, segments(range), range.lowerBound,
-        v + d * columns, entryStep(rows: depth, columns: columns), scratch + vectorsCount, scratch)
-    }
-  }
-
-  /// Some channels of the outputs, from the transformed inputs of a block's tiles.
-  func outputs(
-    _ v: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ group: Int, _ range: Range<Int>,
-    _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
-  ) {
-    let g = geometry
-    let (depth, channels) = (depth, g.outChannels / g.groups)
-    let columns = stride(range.count)
-    let outputPlane = pools ? g.output[1] / 2 * (g.output[2] / 2) : g.output.reduce(1, *)
-    let firstWeights = group * entries
-    let matrix = matrixCount
-    let some = min(rows.count, chunkRows)
-    let (inputStep, outputStep) = (
-      entryStep(rows: depth, columns: columns), entryStep(rows: some, columns: columns)
-    )
-    let aside = scratch + vectorsCount + transform.inputHeight * stripStride
-    let m = aside + asideCount
-    // Some rows go through the products and back before the next, so that their products stay in the second-level cache.
-    for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: some) {
-      let part = first..<min(rows.upperBound, first + some)
-      weights.withUnsafeBufferPointer { weights in
-        for i in 0..<entries {
-          // The weights that the next product takes: in a network they come from memory every time, and from one entry
-          // to the next the processor does not foresee where.
-          let ahead = i < entries - 1 ? matrix : part.count * depth - i * matrix
-          multiply(
-            weights.baseAddress! + (firstWeights + i) * matrix, depth: depth, part, v + i * inputStep,
-            m + i * outputStep, columns, range.count, ahead, scratch)
-        }
-      }
-      for (i, row) in part.enumerated() {
-        transformOutputs(
-          m + i * columns, outputStep, segments(range), range.lowerBound, bias[group * channels + row],
-          y + (group * channels + row) * outputPlane, g.outChannels * outputPlane, aside, scratch, finish)
-      }
-    }
-  }
-
-  /// One channel's tiles. Whole vectors are written: what is too much is written over by the next segment.
-  /// - Parameters:
-  ///   - x: the channel in the first sample.
-  ///   - piece: of the kernel.
-  private func transformInputs(
-    _ x: UnsafePointer<Float>, _ piece: Int, _ segments: Segments, _ first: Int,
-    _ v: UnsafeMutablePointer<Float>, _ step: Int, _ strip: UnsafeMutablePointer<Float>,
-    _ scratch: UnsafeMutablePointer<Float>
-  ) {
-    let (side, height) = (transform.side, transform.height)
-    let (input, deep) = (geometry.input, geometry.output[0])
-    let sample = geometry.inChannels * input.reduce(1, *)
-    let offset = offsets(piece)
-    for (tile, count) in segments {
-      let (row, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
-      let (n, z) = (row / tilesDown).quotientAndRemainder(dividingBy: deep)
-      if let source = planes[z + offset.z] {
-        let x = x + (n * sample + source * input[1] * input[2])
-        let top = row % tilesDown * height + offset.y
-        let left = side * tileColumn + offset.x
-        let columns = left..<left + side * count + transform.kernel - 1
-        for r in 0..<transform.inputHeight { plane.copyRow(x, top + r, columns, to: strip + r * stripStride) }
-      } else {
-        strip.update(repeating: plane.fill, count: transform.inputHeight * stripStride)
-      }
-      product.kernels.winogradInput(
-        transform, strip, rowStride: stripStride, v + (tile - first), step: step, scratch: scratch)
-    }
-  }
-
-  /// One entry's product.
-  private func multiply(
-    _ panels: UnsafePointer<Float>, depth: Int, _ rows: Range<Int>, _ v: UnsafePointer<Float>,
-    _ m: UnsafeMutablePointer<Float>, _ columns: Int, _ tiles: Int, _ ahead: Int,
-    _ scratch: UnsafeMutablePointer<Float>
-  ) {
+  /// Transformed inputs of a tile, whose pieces have whole vectors of channels. Not a number of pages, which would share
+  /// the same few places of the caches.
+  var tileStep: Int {
     let lanes = product.shapes.lanes
-    let whole = tiles.dividedRoundingUp(by: lanes) * lanes
-    // What every first sum starts from.
-    scratch.update(repeating: 0, count: lanes)
-    let zeros = UnsafePointer(scratch)
-    var start = 0
-    while start < whole {
-      let count = min(product.tileColumns, whole - start)
-      var d = 0
-      while d < depth {
-        let part = min(2 * TileProduct.depthBlock, depth - d)
-        var ends = TileProduct.Ends()
-        if d == 0 { ends.bias = zeros }
-        product.run(
-          panels + rows.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
-          rows: rows.count, v + d * columns + start, bStride: columns, depth: part, to: m + start,
-          cStride: columns, columns: count, ends, ahead: ahead, scratch: scratch + lanes)
-        d += part
-      }
-      start += count
-    }
+    let channels = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes) * lanes
+    let step = channels * pieces.reduce(1, *)
+    return step % 1024 == 0 ? step + lanes : step
   }
 
-  /// One output channel's tiles.
-  /// - Parameters:
-  ///   - y: the channel's plane in the first sample.
-  ///   - sample: the outputs of a sample.
-  private func transformOutputs(
-    _ m: UnsafePointer<Float>, _ step: Int, _ segments: Segments, _ first: Int, _ bias: Float,
-    _ y: UnsafeMutablePointer<Float>, _ sample: Int, _ aside: UnsafeMutablePointer<Float>,
-    _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
+  /// From entry to entry of a block's transformed inputs, and of a panel's products. A cache line more than they take, so
+  /// that a tile's entries, which are written together, do not all fall on one set of a cache.
+  func inputStep(_ tiles: Int) -> Int { tiles * tileStep + product.shapes.lanes }
+  func productStep(_ tiles: Int, wide: Int) -> Int { (tiles + product.tallest) * wide + product.shapes.lanes }
+
+  /// Padded rows and columns that so many rows and columns of tiles read.
+  func rowsRead(_ tiles: Int) -> Int { tiles * transform.height + pieces[1] * transform.kernelHeight - 1 }
+  func columnsRead(_ tiles: Int) -> Int { tiles * transform.side + pieces[2] * transform.kernel - 1 }
+
+  /// Working memory of one tile's transform.
+  var tileScratch: Int { 36 * product.shapes.lanes }
+
+  /// A band's padded samples, or its outputs, of a vector of channels.
+  var bandCount: Int {
+    let (lanes, tiles) = (product.shapes.lanes, blockTiles)
+    let rows = min(tilesDown, max(1, tiles / tilesAcross))
+    let samples = rowsRead(rows) * columnsRead(min(tiles, tilesAcross))
+    return lanes * max(samples, (tiles + 1) * transform.height * transform.side)
+  }
+
+  /// Working memory beside the transformed inputs.
+  private var outputScratch: Int {
+    tileScratch + (pools ? 2 : 1) * bandCount + entries * productStep(blockTiles, wide: widths.max()!)
+  }
+
+  private var workspaceCount: Int { outputScratch + entries * inputStep(blockTiles) }
+
+  var workspaceBytes: Int { workspaceCount * MemoryLayout<Float>.stride }
+
+  /// Blocks of whole rows of tiles, or of parts of rows where rows are long or could not be shared evenly.
+  private func blocks(threads: Int) -> (count: Int, tiles: (Int) -> Range<Int>) {
+    let (tiles, most, across) = (tiles, blockTiles, tilesAcross)
+    var unit = across <= most ? across : 1
+    var units = tiles / unit
+    var count = units.dividedRoundingUp(by: most / unit)
+    if geometry.groups == 1, count > 1 {
+      count = min(tiles, count.dividedRoundingUp(by: threads) * threads)
+      if units.dividedRoundingUp(by: count) * count * 15 > units * 16 { (unit, units) = (1, tiles) }
+    }
+    return (count, { units * $0 / count * unit..<units * ($0 + 1) / count * unit })
+  }
+
+  func run(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
   ) {
-    let (height, width) = (geometry.output[1], geometry.output[2])
-    let (side, tall, deep) = (transform.side, transform.height, geometry.output[0])
-    let wide = side * product.shapes.lanes
-    for (tile, count) in segments {
-      let (row, tileColumn) = tile.quotientAndRemainder(dividingBy: tilesAcross)
-      let (n, z) = (row / tilesDown).quotientAndRemainder(dividingBy: deep)
-      let y = y + (n * sample + z * height * width)
-      let (top, left) = (row % tilesDown * tall, side * tileColumn)
-      let isWhole = !pools && top + tall <= height && left + wide <= width && count == product.shapes.lanes
-      let (out, outStride) = isWhole ? (y + top * width + left, width) : (aside, wide)
-      product.kernels.winogradOutput(
-        transform, m + (tile - first), step: step, bias: bias, out, outStride: outStride, scratch: scratch)
-      let (rows, columns) = (min(tall, height - top), min(side * count, width - left))
-      if pools {
-        finish.apart(aside, rows: rows, columns: columns, stride: wide)
-        for r in Swift.stride(from: 0, to: rows - 1, by: 2) {
-          product.kernels.maximumOfSquares(
-            aside + r * wide, aside + (r + 1) * wide, y + ((top + r) / 2 * (width / 2) + left / 2),
-            count: columns / 2)
+    guard tiles > 0 else { return }
+    let threads = pool.threadCount
+    let (blocks, range) = blocks(threads: threads)
+    let pieces = geometry.groups * blocks
+    let vectors = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: product.shapes.lanes)
+    let panels = widths.count
+    if pieces >= threads {
+      pool.parallelFor(pieces) { piece in
+        let (group, range) = (piece / blocks, range(piece % blocks))
+        Scratch.withFloats(workspaceCount) { scratch in
+          let v = scratch + outputScratch
+          transformInputs(x, group, range, 0..<vectors, v, scratch)
+          outputs(v, into: y, group, range, 0..<panels, scratch, finish)
         }
-        continue
       }
-      let start = y + (top * width + left)
-      if !isWhole {
-        for r in 0..<rows { (start + r * width).update(from: aside + r * wide, count: columns) }
+      return
+    }
+    // Few pieces are split by channels: of the inputs, transformed for all, and then of the outputs.
+    let share = threads.dividedRoundingUp(by: pieces)
+    let (ins, outs) = (min(vectors, 4 * share), min(panels, share))
+    let room = entries * inputStep(blockTiles)
+    Scratch.withFloats(pieces * room) { shared in
+      pool.parallelFor(pieces * ins) { i in
+        let (piece, part) = i.quotientAndRemainder(dividingBy: ins)
+        Scratch.withFloats(outputScratch) { scratch in
+          transformInputs(
+            x, piece / blocks, range(piece % blocks), vectors * part / ins..<vectors * (part + 1) / ins,
+            shared + piece * room, scratch)
+        }
       }
-      finish(start, rows: rows, columns: columns, stride: width)
+      pool.parallelFor(pieces * outs) { i in
+        let (piece, part) = i.quotientAndRemainder(dividingBy: outs)
+        Scratch.withFloats(outputScratch) { scratch in
+          outputs(
+            shared + piece * room, into: y, piece / blocks, range(piece % blocks),
+            panels * part / outs..<panels * (part + 1) / outs, scratch, finish)
+        }
+      }
     }
   }
 }

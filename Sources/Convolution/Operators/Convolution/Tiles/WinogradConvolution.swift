@@ -6,15 +6,19 @@ import Tensors
 /// transformed back to 4x4 (2x2, or 4) outputs. A block of tiles, of one sample or of several, goes through all three
 /// before the next, so that it stays in the caches.
 ///
+/// Vectors are channels in all three: planes are turned over as they are read, and back as the outputs are stored, which
+/// takes less than tiles side by side, which fill vectors in wide planes alone.
+///
 /// A greater kernel is cut into pieces of the transform's, filled up with zeros: each piece reads the planes further on, as
-/// if it were one more input channel. So are the planes of a kernel with depth.
+/// if it were so many more input channels. So are the planes of a kernel with depth.
 struct WinogradConvolution: PlannedConvolution {
   let geometry: ConvolutionGeometry
-  let product = TileProduct()
+  let product = DirectProduct()
   let transform: WinogradTransform
-  /// A matrix for each entry of a tile and group, each in panels of rows as the tiles read them.
+  /// Panels of output channels, group by group; in each a matrix for every entry of a tile.
   private(set) var weights: Tensor<Float>
-  private(set) var bias: [Float]
+  /// Of all groups, each filled up to whole vectors.
+  private(set) var bias: [Float] = []
   let plane: PaddedPlane
   /// Whether the maximum of 2x2 outputs is stored, instead of the outputs.
   let pools: Bool
@@ -26,6 +30,11 @@ struct WinogradConvolution: PlannedConvolution {
   let pieces: [Int]
   /// The plane that each output's first piece along the depth reads, and so on; nil in the padding.
   let planes: [Int?]
+  /// Output channels of each panel, and the first of them.
+  let widths: [Int]
+  let firstRows: [Int]
+  /// Where each step of the depth is in a tile's transformed inputs, whose pieces have whole vectors of channels.
+  let depthOffsets: [Int32]
 
   /// Whether the transform is of pieces of the geometry's kernel, without stride or dilation.
   static func accepts(_ g: ConvolutionGeometry, _ transform: WinogradTransform) -> Bool {
@@ -51,82 +60,96 @@ struct WinogradConvolution: PlannedConvolution {
   ) {
     geometry = g
     self.transform = transform
-    let side = transform.side
+    let (side, lanes) = (transform.side, product.shapes.lanes)
     let pieces = transform.pieces(of: g.kernel)
     self.pieces = pieces
     planes = (0..<max(0, g.output[0] + g.kernel[0] - 1)).map { g.sample(atPadded: $0, axis: 0) }
     pools = maxPools && transform.height > 1
     self.isTurned = isTurned
-    self.bias = bias ?? [Float](repeating: 0, count: g.outChannels)
     plane = PaddedPlane(
       g,
       height: g.output[1].dividedRoundingUp(by: transform.height) * transform.height
         + pieces[1] * transform.kernelHeight - 1,
       width: g.output[2].dividedRoundingUp(by: side) * side + pieces[2] * transform.kernel - 1)
+    // A panel for each thread, should there be too few tiles to share.
+    widths = product.shapes.panelVectors(
+      channels: g.outChannels / g.groups, least: ThreadPool.shared.threadCount
+    ).map { $0 * lanes }
+    firstRows = widths.sumsBefore
+    let channels = g.inChannels / g.groups
+    let filled = channels.dividedRoundingUp(by: lanes) * lanes
+    depthOffsets = (0..<pieces.reduce(1, *)).flatMap { piece in
+      (0..<channels).map { Int32(piece * filled + $0) }
+    }
     weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
     places = kernelPlaces()
-    weights = packed(w)
+    fill(w, bias ?? [Float](repeating: 0, count: g.outChannels))
   }
 
   mutating func repack(_ w: Tensor<Float>, _ bias: [Float]?) -> Bool {
-    weights = packed(w)
-    if let bias { self.bias = bias }
+    fill(w, bias)
     return true
   }
 
   mutating func releaseWeights() { weights = Tensor(unsafeUninitializedShape: [0]) { _ in } }
 
-  private func packed(_ w: Tensor<Float>) -> Tensor<Float> {
-    Tensor(unsafeUninitializedShape: [geometry.groups * transform.entries * matrixCount]) {
-      pack(w, into: $0)
+  private mutating func fill(_ w: Tensor<Float>, _ bias: [Float]?) {
+    weights = Tensor(unsafeUninitializedShape: [geometry.groups * groupCount]) { pack(w, into: $0) }
+    guard let bias else { return }
+    let (rows, filled) = (geometry.outChannels / geometry.groups, filledRows)
+    self.bias = (0..<geometry.groups * filled).map { i in
+      i % filled < rows ? bias[i / filled * rows + i % filled] : 0
     }
   }
 
-  /// Elements from entry to entry of a group's matrices: off the caches' sets, as the tiles' entries are.
-  var matrixCount: Int {
-    let g = geometry
-    return (g.outChannels / g.groups).dividedRoundingUp(by: product.panelRows) * product.panelRows
-      * depth + product.shapes.lanes
-  }
+  /// Output channels of a group, filled up to whole panels.
+  var filledRows: Int { widths.reduce(0, +) }
 
   /// Input channels of a group, each piece of the kernel counted as one.
-  var depth: Int { geometry.inChannels / geometry.groups * pieceCount }
+  var depth: Int { depthOffsets.count }
 
-  var pieceCount: Int { pieces[0] * pieces[1] * pieces[2] }
+  var entries: Int { transform.entries }
+
+  /// Elements from entry to entry of a panel's matrices: off the caches' sets, as the tiles' entries are.
+  func weightStep(_ panel: Int) -> Int { depth * widths[panel] + product.shapes.lanes }
+
+  /// Where a panel's matrices start.
+  func weightStart(_ group: Int, _ panel: Int) -> Int {
+    group * groupCount + entries * (depth * firstRows[panel] + panel * product.shapes.lanes)
+  }
+
+  private var groupCount: Int { entries * (depth * filledRows + widths.count * product.shapes.lanes) }
 
   private func pack(_ w: Tensor<Float>, into out: UnsafeMutableBufferPointer<Float>) {
     let g = geometry
-    let (entries, taps) = (transform.entries, g.kernel.reduce(1, *))
-    let (rows, channels, depth) = (g.outChannels / g.groups, g.inChannels / g.groups, depth)
-    let (panelRows, kernels, lanes) = (product.panelRows, product.kernels, product.shapes.lanes)
-    let panels = rows.dividedRoundingUp(by: panelRows)
-    let matrix = matrixCount
+    let taps = g.kernel.reduce(1, *)
+    let (rows, channels) = (g.outChannels / g.groups, g.inChannels / g.groups)
+    let (kernels, lanes) = (product.kernels, product.shapes.lanes)
+    let (panels, widths, firstRows, places) = (widths.count, widths, firstRows, places)
     guard let out = out.baseAddress else { return }
     w.withUnsafeBufferPointer { w in
       let w = w.baseAddress!
-      ThreadPool.shared.parallelFor(g.groups * panels) { piece in
-        let (group, panel) = piece.quotientAndRemainder(dividingBy: panels)
-        let start = out + (group * entries * matrix + panel * panelRows * depth)
-        let first = panel * panelRows
-        if rows - first < panelRows {
-          for i in 0..<entries { (start + i * matrix).initialize(repeating: 0, count: panelRows * depth) }
-        }
+      ThreadPool.shared.parallelFor(g.groups * panels) { item in
+        let (group, panel) = item.quotientAndRemainder(dividingBy: panels)
+        let (start, step) = (out + weightStart(group, panel), weightStep(panel))
+        let (first, wide) = (firstRows[panel], widths[panel])
+        if rows - first < wide { start.initialize(repeating: 0, count: entries * step) }
         Scratch.withFloats((taps + 1 + 30) * lanes) { scratch in
           let zeros = scratch + taps * lanes
           zeros.update(repeating: 0, count: lanes)
           for c in 0..<channels {
-            for row in Swift.stride(from: first, to: min(rows, first + panelRows), by: lanes) {
-              let count = min(lanes, rows - row, first + panelRows - row)
-              let (from, step) =
+            for row in Swift.stride(from: first, to: min(rows, first + wide), by: lanes) {
+              let count = min(lanes, rows - row)
+              let (from, rowStep) =
                 isTurned
                 ? (((group * channels + c) * rows + row) * taps, taps)
                 : (((group * rows + row) * channels + c) * taps, channels * taps)
               kernels.transpose(
-                w + from, sourceStride: step, scratch, outStride: lanes, rows: count, columns: taps)
+                w + from, sourceStride: rowStep, scratch, outStride: lanes, rows: count, columns: taps)
               for (piece, places) in places.enumerated() {
                 kernels.winogradWeights(
                   transform, scratch, places: places,
-                  start + ((c * pieceCount + piece) * panelRows + row - first), step: matrix, count: count,
+                  start + ((piece * channels + c) * wide + row - first), step: step, count: count,
                   scratch: zeros + lanes)
               }
             }
@@ -139,8 +162,11 @@ struct WinogradConvolution: PlannedConvolution {
   private func kernelPlaces() -> [[Int32]] {
     let kernel = geometry.kernel
     let taps = kernel.reduce(1, *)
-    return (0..<pieceCount).map { piece in
-      let (z, y, x) = offsets(piece)
+    return (0..<pieces.reduce(1, *)).map { piece in
+      let (line, column) = piece.quotientAndRemainder(dividingBy: pieces[2])
+      let (z, y, x) = (
+        line / pieces[1], line % pieces[1] * transform.kernelHeight, column * transform.kernel
+      )
       return (0..<transform.kernelHeight).flatMap { row in
         (0..<transform.kernel).map { column in
           if y + row >= kernel[1] || x + column >= kernel[2] { return Int32(taps) }
@@ -151,123 +177,7 @@ struct WinogradConvolution: PlannedConvolution {
     }
   }
 
-  /// Where a piece of the kernel starts.
-  func offsets(_ piece: Int) -> (z: Int, y: Int, x: Int) {
-    let (line, x) = piece.quotientAndRemainder(dividingBy: pieces[2])
-    return (line / pieces[1], line % pieces[1] * transform.kernelHeight, x * transform.kernel)
-  }
-
   var weightBytes: Int { weights.shape.count * MemoryLayout<Float>.stride }
-
-  var tilesAcross: Int { geometry.output[2].dividedRoundingUp(by: transform.side) }
-  var tilesDown: Int { geometry.output[1].dividedRoundingUp(by: transform.height) }
-  /// The tiles of all samples.
-  private var tiles: Int { geometry.batch * geometry.output[0] * tilesDown * tilesAcross }
-
-  /// Tiles that go through together: the transformed block stays in the second-level cache where it can.
-  private var blockTiles: Int {
-    depth + geometry.outChannels / geometry.groups <= CacheSizes.current.level2 / 4096
-      ? 2 * product.shapes.lanes : product.tileColumns
-  }
-
-  /// Columns of a block's matrices, with room for a whole vector after the last tile.
-  func stride(_ tiles: Int) -> Int {
-    let lanes = product.shapes.lanes
-    return tiles.dividedRoundingUp(by: lanes) * lanes + lanes
-  }
-
-  /// From entry to entry of a block's matrices. A cache line more than their rows take, so that a tile's entries, which
-  /// are written together, do not all fall on one set of a cache.
-  func entryStep(rows: Int, columns: Int) -> Int { rows * columns + product.shapes.lanes }
-
-  /// The outputs of a vector of tiles.
-  var asideCount: Int { transform.height * transform.side * product.shapes.lanes }
-
-  /// Rows whose products are made together.
-  var chunkRows: Int { product.panelRows }
-
-  var entries: Int { transform.entries }
-
-  /// Working memory of a transform or a tile.
-  var vectorsCount: Int { 41 * product.shapes.lanes + product.scratchCount }
-
-  /// A strip of padded rows, with room for whole vectors of tiles.
-  var stripStride: Int {
-    (plane.columnCount.dividedRoundingUp(by: product.shapes.lanes) + 5) * product.shapes.lanes
-  }
-
-  /// Transformed inputs of so many tiles.
-  private func inputCount(_ tiles: Int) -> Int {
-    entries * entryStep(rows: depth, columns: stride(tiles))
-  }
-
-  /// Working memory beside the transformed inputs: a tile's, the strip's, one vector's outputs and the products.
-  private var rowsCount: Int {
-    let rows = min(geometry.outChannels / geometry.groups, chunkRows)
-    return vectorsCount + transform.inputHeight * stripStride + asideCount
-      + entries * entryStep(rows: rows, columns: stride(min(tiles, blockTiles)))
-  }
-
-  private var workspaceCount: Int { rowsCount + inputCount(min(tiles, blockTiles)) }
-
-  var workspaceBytes: Int { workspaceCount * MemoryLayout<Float>.stride }
-
-  func run(
-    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
-  ) {
-    let g = geometry
-    guard tiles > 0 else { return }
-    let threads = pool.threadCount
-    let rows = g.outChannels / g.groups
-    let lanes = product.shapes.lanes
-    let vectors = tiles.dividedRoundingUp(by: lanes)
-    var blocks = tiles.dividedRoundingUp(by: blockTiles)
-    if g.groups == 1, blocks > threads {
-      blocks = min(vectors, blocks.dividedRoundingUp(by: threads) * threads)
-    }
-    // Blocks are equally long, or whole vectors of tiles where equal ones would leave a tenth of their lanes empty.
-    let filled = blocks * tiles.dividedRoundingUp(by: blocks).dividedRoundingUp(by: lanes)
-    let (units, unit) = 10 * vectors <= 9 * filled ? (vectors, lanes) : (tiles, 1)
-    func range(_ block: Int) -> Range<Int> {
-      units * block / blocks * unit..<min(tiles, units * (block + 1) / blocks * unit)
-    }
-    let (pieces, depth) = (g.groups * blocks, depth)
-    if pieces >= threads {
-      pool.parallelFor(pieces) { piece in
-        let (group, range) = (piece / blocks, range(piece % blocks))
-        Scratch.withFloats(workspaceCount) { scratch in
-          let v = scratch + rowsCount
-          transformInputs(x, group, range, 0..<depth, v, scratch)
-          outputs(v, into: y, group, range, 0..<rows, scratch, finish)
-        }
-      }
-      return
-    }
-    // Few pieces are split by channels: of the inputs, transformed for all, and then of the outputs.
-    let share = threads.dividedRoundingUp(by: pieces)
-    let panels = rows.dividedRoundingUp(by: product.panelRows)
-    let (ins, outs) = (min(depth, 4 * share), min(panels, share))
-    let room = inputCount((0..<blocks).lazy.map { range($0).count }.max()!)
-    Scratch.withFloats(pieces * room) { shared in
-      pool.parallelFor(pieces * ins) { i in
-        let (piece, part) = i.quotientAndRemainder(dividingBy: ins)
-        Scratch.withFloats(rowsCount) { scratch in
-          transformInputs(
-            x, piece / blocks, range(piece % blocks), depth * part / ins..<depth * (part + 1) / ins,
-            shared + piece * room, scratch)
-        }
-      }
-      pool.parallelFor(pieces * outs) { i in
-        let (piece, part) = i.quotientAndRemainder(dividingBy: outs)
-        let first = panels * part / outs * product.panelRows
-        Scratch.withFloats(rowsCount) { scratch in
-          outputs(
-            shared + piece * room, into: y, piece / blocks, range(piece % blocks),
-            first..<min(rows, panels * (part + 1) / outs * product.panelRows), scratch, finish)
-        }
-      }
-    }
-  }
 }
 
 extension WinogradTransform {

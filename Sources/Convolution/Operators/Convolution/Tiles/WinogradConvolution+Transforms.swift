@@ -1,0 +1,203 @@
+import Microkernels
+
+// One block of tiles through the transforms and the products.
+extension WinogradConvolution {
+  /// The inputs of a block's tiles, of some vectors of channels.
+  /// - Parameters:
+  ///   - v: entry e of tile t is at `e * inputStep(tiles) + t * tileStep`.
+  ///   - scratch: ``tileScratch`` and ``bandCount`` elements.
+  func transformInputs(
+    _ x: UnsafePointer<Float>, _ group: Int, _ block: Range<Int>, _ vectors: Range<Int>,
+    _ v: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let g = geometry
+    let lanes = product.shapes.lanes
+    let (channels, input) = (g.inChannels / g.groups, g.input.reduce(1, *))
+    let filled = channels.dividedRoundingUp(by: lanes) * lanes
+    let step = inputStep(block.count)
+    let samples = scratch + tileScratch
+    forEachBand(block) { band in
+      let read = columnsRead(band.columns.count)
+      let left = band.columns.lowerBound * transform.side
+      for vector in vectors {
+        let first = vector * lanes
+        let planes = x + (band.sample * g.inChannels + group * channels + first) * input
+        for z in 0..<pieces[0] {
+          turnOver(
+            planes, step: input, channels: min(lanes, channels - first), plane: self.planes[band.plane + z],
+            band, left..<left + read, to: samples)
+          for y in 0..<pieces[1] {
+            for x in 0..<pieces[2] {
+              let piece = (z * pieces[1] + y) * pieces[2] + x
+              for row in 0..<band.rows.count {
+                let top = row * transform.height + y * transform.kernelHeight
+                product.kernels.winogradInput(
+                  transform, samples + (top * read + x * transform.kernel) * lanes, rowStride: read * lanes,
+                  v + ((band.first + row * band.columns.count) * tileStep + piece * filled + first),
+                  step: step, tiles: band.columns.count, tileStep: tileStep, scratch: scratch)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// A band's padded samples of at most a vector of channels.
+  private func turnOver(
+    _ planes: UnsafePointer<Float>, step: Int, channels: Int, plane source: Int?, _ band: Band,
+    _ columns: Range<Int>, to samples: UnsafeMutablePointer<Float>
+  ) {
+    let wide = columns.count * product.shapes.lanes
+    let rows = rowsRead(band.rows.count)
+    guard let source else { return samples.update(repeating: plane.fill, count: rows * wide) }
+    let planes = planes + source * geometry.input[1] * geometry.input[2]
+    for row in 0..<rows {
+      plane.turnRow(
+        product.kernels, planes, step: step, channels: channels, band.rows.lowerBound * transform.height + row,
+        columns, to: samples + row * wide)
+    }
+  }
+
+  /// Some panels of the outputs, from the transformed inputs of a block's tiles.
+  /// - Parameter scratch: working memory of a tile, a band (two where outputs are pooled) and a panel's products.
+  func outputs(
+    _ v: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ group: Int, _ block: Range<Int>,
+    _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
+  ) {
+    let g = geometry
+    let (lanes, rows) = (product.shapes.lanes, g.outChannels / g.groups)
+    let plane = pools ? g.output[1] / 2 * (g.output[2] / 2) : g.output.reduce(1, *)
+    let band = scratch + tileScratch
+    let m = band + (pools ? 2 : 1) * bandCount
+    for panel in panels {
+      let (first, wide) = (firstRows[panel], widths[panel])
+      let y = y + (group * rows + first) * plane
+      if !pools { askForResidual(y, block, channels: min(wide, rows - first), finish) }
+      multiply(v, group, panel, block.count, isLast: panel == panels.upperBound - 1, to: m)
+      let step = productStep(block.count, wide: wide)
+      bias.withUnsafeBufferPointer { bias in
+        for channel in Swift.stride(from: 0, to: min(wide, rows - first), by: lanes) {
+          forEachBand(block) {
+            transformOutputs(
+              m + channel, step: step, tileStep: wide,
+              bias: bias.baseAddress! + (group * filledRows + first + channel), $0,
+              channels: min(lanes, rows - first - channel), to: y + channel * plane, plane, band, scratch,
+              finish)
+          }
+        }
+      }
+    }
+  }
+
+  /// The products of a panel, entry by entry.
+  private func multiply(
+    _ v: UnsafePointer<Float>, _ group: Int, _ panel: Int, _ tiles: Int, isLast: Bool,
+    to m: UnsafeMutablePointer<Float>
+  ) {
+    let (wide, depth) = (widths[panel], depth)
+    let (inputStep, productStep) = (inputStep(tiles), productStep(tiles, wide: wide))
+    let passes = depth.dividedRoundingUp(by: DirectProduct.passDepth)
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: tiles) { offsets in
+      for t in 0..<tiles { offsets[t] = Int32(t * tileStep) }
+      // What every first sum starts from.
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: wide) { zeros in
+        zeros.initialize(repeating: 0)
+        weights.withUnsafeBufferPointer { weights in
+          depthOffsets.withUnsafeBufferPointer { depthOffsets in
+            for entry in 0..<entries {
+              let panels = weights.baseAddress! + (weightStart(group, panel) + entry * weightStep(panel))
+              for pass in 0..<passes {
+                let part = depth * pass / passes..<depth * (pass + 1) / passes
+                // The weights of the next product: in a network they come from memory every time.
+                let next =
+                  pass < passes - 1
+                  ? part.count * wide
+                  : entry < entries - 1 || !isLast ? weightStep(panel) - part.lowerBound * wide : 0
+                product.run(
+                  v + entry * inputStep, UnsafeBufferPointer(offsets),
+                  depthOffsets: depthOffsets.baseAddress! + part.lowerBound, depth: part.count,
+                  panels + part.lowerBound * wide, wide: wide,
+                  bias: pass == 0 ? UnsafePointer(zeros.baseAddress!) : nil, ahead: next,
+                  to: m + entry * productStep)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The outputs of a band, of at most a vector of channels.
+  /// - Parameters:
+  ///   - y: the first channel's plane in the first sample.
+  ///   - plane: elements from channel to channel.
+  private func transformOutputs(
+    _ m: UnsafePointer<Float>, step: Int, tileStep: Int, bias: UnsafePointer<Float>, _ band: Band,
+    channels: Int, to y: UnsafeMutablePointer<Float>, _ plane: Int, _ out: UnsafeMutablePointer<Float>,
+    _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
+  ) {
+    let g = geometry
+    let lanes = product.shapes.lanes
+    let (height, width) = (g.output[1], g.output[2])
+    let place = outputs(band)
+    let pitch = place.columns.count
+    for row in 0..<band.rows.count {
+      product.kernels.winogradOutput(
+        transform, m + (band.first + row * band.columns.count) * tileStep, step: step,
+        tiles: band.columns.count, tileStep: tileStep, bias: bias,
+        out + row * transform.height * pitch * lanes, outStride: pitch * lanes, scratch: scratch)
+    }
+    let y = y + band.sample * g.outChannels * plane
+    if pools {
+      let (aside, count) = (out + bandCount, place.rows.count * pitch)
+      product.kernels.transpose(
+        out, sourceStride: lanes, aside, outStride: count, rows: count, columns: channels)
+      finish.apart(aside, columns: channels * count)
+      let corner = place.rows.lowerBound / 2 * (width / 2) + place.columns.lowerBound / 2
+      for channel in 0..<channels {
+        for pair in 0..<place.rows.count / 2 {
+          let from = aside + (channel * count + 2 * pair * pitch)
+          product.kernels.maximumOfSquares(
+            from, from + pitch, y + (channel * plane + corner + pair * (width / 2)), count: pitch / 2)
+        }
+      }
+      return
+    }
+    let corner =
+      y + ((band.plane * height + place.rows.lowerBound) * width + place.columns.lowerBound)
+    // Whole rows lie side by side.
+    let together = pitch == width ? place.rows.count : 1
+    for row in Swift.stride(from: 0, to: place.rows.count, by: together) {
+      product.kernels.transpose(
+        out + row * pitch * lanes, sourceStride: lanes, corner + row * width, outStride: plane,
+        rows: together * pitch, columns: channels)
+      finish(corner + row * width, rows: channels, columns: together * pitch, stride: plane)
+    }
+  }
+
+  /// The outputs of a band's tiles that are the plane's.
+  private func outputs(_ band: Band) -> (rows: Range<Int>, columns: Range<Int>) {
+    let (tall, side) = (transform.height, transform.side)
+    return (
+      band.rows.lowerBound * tall..<min(geometry.output[1], band.rows.upperBound * tall),
+      band.columns.lowerBound * side..<min(geometry.output[2], band.columns.upperBound * side)
+    )
+  }
+
+  /// Asks for the residual of some channels' outputs, to be there when these are stored.
+  private func askForResidual(
+    _ y: UnsafeMutablePointer<Float>, _ block: Range<Int>, channels: Int, _ finish: Finish
+  ) {
+    let (height, width) = (geometry.output[1], geometry.output[2])
+    let plane = geometry.output.reduce(1, *)
+    forEachBand(block) { band in
+      let place = outputs(band)
+      let first =
+        (band.plane * height + place.rows.lowerBound) * width + place.columns.lowerBound
+      finish.askForResidual(
+        y + (band.sample * geometry.outChannels * plane + first), rows: channels,
+        columns: (place.rows.count - 1) * width + place.columns.count, stride: plane)
+    }
+  }
+}
