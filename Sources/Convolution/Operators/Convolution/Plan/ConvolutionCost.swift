@@ -105,6 +105,7 @@ struct ConvolutionCost {
     let tile = directTile(inVectors)
     let products = tile.panels * (Double(outputs) / tile.tall).rounded(.up) * tile.step * inputs * taps
     return products + Double(outputs) * inVectors * 3.5 + inputs * vectors(geometry.input.reduce(1, *)) * 3
+      + waiting(weights: taps, while: products)
   }
 
   private func pieces(_ transform: WinogradTransform) -> Double {
@@ -112,27 +113,25 @@ struct ConvolutionCost {
   }
 
   private func winograd(_ transform: WinogradTransform) -> Double {
-    let samples = max(1, geometry.batch)
-    let planes = samples * geometry.output[0]
-    let inputs = inputs * pieces(transform)
     let down = geometry.output[1].dividedRoundingUp(by: transform.height)
     let across = geometry.output[2].dividedRoundingUp(by: transform.side)
+    let tiles = Double(geometry.output[0] * down * across)
     let entries = Double(transform.entries)
-    // The tiles of all samples go through the products together.
-    let inVectors = vectors(planes * down * across)
-    let wide = min(shapes.vectors, max(1, Int(inVectors)))
-    let tall = Double(shapes.rows[wide - 1])
-    let blocks = (inVectors / Double(wide)).rounded(.up)
-    let inRows = (Double(rows) / tall).rounded(.up)
-    let products = entries * blocks * inRows * inputs * step(rows: tall, vectors: Double(wide)) * 1.15
-    // Entering and leaving the tiles of each entry's product.
-    let calls = entries * blocks * (150 + 40 * inRows)
-    // Transformed weights are read from the caches further out.
-    let reading = entries * inputs * Double(rows) * 4 / 12
-    // Tiles of one row go through together.
-    let runs = Double(geometry.output[0] * down) * vectors(across)
-    let transforms = entries * (inputs * 6 + Double(rows) * 5)
-    return (products + reading + calls) / Double(samples) + runs * transforms
+    let inVectors = vectors(rows)
+    let tile = directTile(inVectors)
+    // Entering and leaving a tile of the products takes some 50 cycles.
+    let products = entries * tile.panels * tiles / tile.tall * (tile.step * inputs * pieces(transform) + 50)
+    let transforms = entries * 7 * tiles * (vectors(Int(inputs)) * pieces(transform) + inVectors)
+    return products + transforms + waiting(weights: entries * pieces(transform), while: products)
+  }
+
+  /// Waiting for weights, which in a network come from memory every time: little while there is much to do with them.
+  /// - Parameter weights: of an input and an output channel.
+  private func waiting(weights: Double, while products: Double) -> Double {
+    let bytesACycle = ThreadPool.shared.threadCount == 1 ? 10.7 : 7.5
+    let samples = Double(max(1, geometry.batch))
+    let reading = weights * inputs * Double(rows) * 4 / bytesACycle / samples
+    return reading * reading / max(1, products)
   }
 }
 
