@@ -46,41 +46,29 @@ func activateHardswish(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.po
 @inline(never)
 func activateSoftplus(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_SOFTPLUS) }
 
-/// Exactly the outputs are written. The function is named, and not a closure, which would not be inlined.
+/// Exactly the outputs are written; whole vectors are read. The function is named, and not a closure, which would not be
+/// inlined; it is called in one place alone, for the same reason.
 @inline(__always)
 func eachVector(_ t: ConvolveActivation, _ function: Int32) {
   var (x, y) = (t.x, t.y)
   var residual = t.residual
-  let last = t.columns &- lanes
   var r = 0
   while r < t.rows {
-    if last < 0 {
-      var sums = Vector(repeating: 0)
-      var i = 0
-      while i < t.columns {
-        sums[i] = x[i]
-        if let residual { sums[i] += residual[i] }
-        i = i &+ 1
+    var i = 0
+    while i < t.columns {
+      var sum = load(x + i)
+      if let residual { sum += load(residual + i) }
+      let result = activation(function, sum, t.parameter)
+      if i &+ lanes <= t.columns {
+        store(result, y + i)
+      } else {
+        var j = 0
+        while i &+ j < t.columns {
+          y[i &+ j] = result[j]
+          j = j &+ 1
+        }
       }
-      sums = activation(function, sums, t.parameter)
-      i = 0
-      while i < t.columns {
-        y[i] = sums[i]
-        i = i &+ 1
-      }
-    } else {
-      // The last vector overlaps the one before, which may be written where they are both read.
-      var end = load(x + last)
-      if let residual { end += load(residual + last) }
-      end = activation(function, end, t.parameter)
-      var i = 0
-      while i < last {
-        var sum = load(x + i)
-        if let residual { sum += load(residual + i) }
-        store(activation(function, sum, t.parameter), y + i)
-        i = i &+ lanes
-      }
-      store(end, y + last)
+      i = i &+ lanes
     }
     x += t.stride
     y += t.stride

@@ -41,7 +41,8 @@ func transformInput(
 ///   - scratch: room for 36 vectors.
 @inline(never)
 func winograd6Input(
-  _ rows: UnsafePointer<Float>, rowStride: Int, side: Int, _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int,
+  _ rows: UnsafePointer<Float>, rowStride: Int, side: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
+  tiles: Int,
   tileStep: Int, scratch: UnsafeMutablePointer<Float>
 ) {
   var t = 0
@@ -187,15 +188,18 @@ func storeFirst(_ count: Int, _ v: Vector, _ out: UnsafeMutablePointer<Float>) {
 /// The transformed inputs of tiles side by side; see ``winograd6Input(_:rowStride:side:_:step:tiles:tileStep:scratch:)``.
 public func winogradInput(
   side: Int, kernel: Int, isLine: Bool, _ rows: UnsafePointer<Float>, rowStride: Int,
-  _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int, scratch: UnsafeMutablePointer<Float>
+  _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int,
+  scratch: UnsafeMutablePointer<Float>
 ) {
   if isLine {
     winogradLineInput(rows, out, step: step, tiles: tiles, tileStep: tileStep)
   } else if side &+ kernel &- 1 == 4 {
-    winograd2Input(rows, rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
+    winograd2Input(
+      rows, rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
   } else {
     winograd6Input(
-      rows, rowStride: rowStride, side: side, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
+      rows, rowStride: rowStride, side: side, out, step: step, tiles: tiles, tileStep: tileStep,
+      scratch: scratch)
   }
 }
 
@@ -209,13 +213,16 @@ public func winogradOutput(
     winogradLineOutput(m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out)
   } else if kernel == 5 {
     winograd5Output(
-      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
+      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch
+    )
   } else if side == 4 {
     winograd4Output(
-      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
+      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch
+    )
   } else {
     winograd2Output(
-      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
+      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch
+    )
   }
 }
 

@@ -80,16 +80,21 @@ struct ConvolutionCost {
   private var depthwise: Double { Double(rows) * (taps + 8) * vectors(outputs) }
 
   private var tiles: Double {
-    let (tall, wide) = (shapes.rows[shapes.vectors - 1], shapes.vectors)
-    let blocks = (vectors(outputs) / Double(wide)).rounded(.up)
-    let inRows = Double(rows.dividedRoundingUp(by: tall))
-    let products =
-      blocks * inRows * step(rows: Double(min(tall, rows)), vectors: Double(wide)) * inputs * taps
+    let wide = shapes.vectors
+    let all = outputs.dividedRoundingUp(by: shapes.lanes)
+    /// A step of the depth for all rows, of a block of so many vectors.
+    func step(_ vectors: Int) -> Double {
+      if vectors == 0 { return 0 }
+      let tall = min(shapes.rows[vectors - 1], rows)
+      return Double(rows.dividedRoundingUp(by: tall))
+        * self.step(rows: Double(tall), vectors: Double(vectors))
+    }
+    let products = (Double(all / wide) * step(wide) + step(all % wide)) * inputs * taps
     let isInPlace = taps == 1 && geometry.stride == [1, 1, 1]
     // A run of samples in each row of outputs, for every row of the matrix of columns.
     let runs = vectors(geometry.output[2]) + 4
     let copies = isInPlace ? 0 : inputs * taps * Double(outputs / max(1, geometry.output[2])) * runs
-    return products + copies + vectors(outputs) * Double(rows) * 1.5
+    return products + copies + vectors(outputs) * Double(rows) * 1.5 + waiting(weights: taps, while: products)
   }
 
   /// Panels of so many vectors of output channels, outputs of a tile, and one step of its depth.

@@ -54,7 +54,8 @@ struct Finish: @unchecked Sendable {
     if isIdentity { return }
     kernels.activate(
       ConvolveActivation(
-        x: start, residual: residual, y: start, rows: rows, columns: columns, stride: stride, parameter: parameter),
+        x: start, residual: residual, y: start, rows: rows, columns: columns, stride: stride,
+        parameter: parameter),
       function: function)
   }
 }

@@ -38,8 +38,12 @@ struct DirectConvolution: PlannedConvolution {
     case squares(place: Int, rows: Int, columns: Int, stride: Int)
   }
 
+  /// Whether one pass takes the whole depth, so that a panel's outputs are stored before the next panel's are summed.
+  private let isOnePass: Bool
+
   /// Bytes of a box's sums, which stay in the second-level cache with the samples.
   private static let sumsBytes = CacheSizes.current.level2 / 4
+
   private init(
     _ g: ConvolutionGeometry, _ axes: [AxisTaps], depthChannels: Int, rows: Int, source: [Int],
     target sizes: [Int], phase: [Int], stride: [Int], _ w: Tensor<Float>, bias: [Float]?, isTransposing: Bool,
@@ -56,16 +60,21 @@ struct DirectConvolution: PlannedConvolution {
     let threads = ThreadPool.shared.threadCount
     let boxCount = threads == 1 ? 1 : (4 * threads).dividedRoundingUp(by: max(1, g.batch * g.groups * panels))
     let outputs = axes.reduce(1) { $0 * $1.outputs }
+    let taps = axes.reduce(1) { $0 * $1.taps.count }
+    let passes = max(1, (depthChannels * taps + DirectProduct.passDepth / 2) / DirectProduct.passDepth)
+    isOnePass = passes == 1
+    // The sums, or those of a panel and the samples.
+    let kept = isOnePass ? min(vectors, shapes.vectors) * lanes : lanes * vectors
+    let read = isOnePass ? depthChannels * axes.reduce(1) { $0 * min($1.stride, $1.taps.count) } : 0
     boxes = PaddedBoxes(
       axes,
       largest: min(
-        max(48, Self.sumsBytes / (4 * lanes * vectors)), max(24, outputs.dividedRoundingUp(by: boxCount))),
+        max(48, min(Self.sumsBytes / (4 * kept), 2 * Self.sumsBytes / (4 * max(1, read)))),
+        max(24, outputs.dividedRoundingUp(by: boxCount))),
       inSquares: maxPools, fill: Float(g.mode.fillValue))
     targets = boxes.boxes.map {
       maxPools ? Self.squares($0, sizes) : Self.target($0, sizes, phase, stride)
     }
-    let taps = boxes.tapOffsets.count
-    let passes = max(1, (depthChannels * taps + DirectProduct.passDepth / 2) / DirectProduct.passDepth)
     let passChannels =
       taps == 0 ? depthChannels : depthChannels.dividedRoundingUp(by: min(passes, depthChannels))
     let (planeStride, tapOffsets) = (boxes.planeStride, boxes.tapOffsets)
@@ -202,7 +211,7 @@ struct DirectConvolution: PlannedConvolution {
   private var filled: Int { weights[0].widths.reduce(0, +) }
 
   var workspaceBytes: Int {
-    let sums = filled * (boxes.largest + product.tallest)
+    let sums = (isOnePass ? weights[0].widths.max()! : filled) * (boxes.largest + product.tallest)
     return (boxes.copyCount(channels: passChannels) + product.shapes.lanes * boxes.largest + sums)
       * MemoryLayout<Float>.stride
   }
@@ -235,54 +244,74 @@ struct DirectConvolution: PlannedConvolution {
     into y: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     let box = boxes.boxes[number]
-    let (outputs, taps) = (box.count, boxes.tapOffsets.count)
-    let (most, lanes) = (product.tallest, product.shapes.lanes)
+    let outputs = box.count
     let copyCount = boxes.copyCount(channels: passChannels)
-    let asideCount = lanes * outputs
-    let filled = filled
+    let asideCount = product.shapes.lanes * outputs
     let first = weights.firstRows[range.lowerBound]
-    let channels = weights.firstRows[range.upperBound - 1] + weights.widths[range.upperBound - 1] - first
-    Scratch.withFloats(copyCount + asideCount + channels * (outputs + most)) { scratch in
+    let last = range.upperBound - 1
+    let channels =
+      isOnePass
+      ? weights.widths.max()! : weights.firstRows[last] + weights.widths[last] - first
+    let sumsStep = outputs + product.tallest
+    Scratch.withFloats(copyCount + asideCount + channels * sumsStep) { scratch in
       let aside = scratch + copyCount
       let sums = aside + asideCount
-      var c = 0
-      repeat {
-        let part = c..<min(depthChannels, c + passChannels)
-        let samples = boxes.samples(
-          product.kernels, box, channels: part.count, x + c * sourcePlane, sourcePlane: sourcePlane, copy: scratch)
-        bias.withUnsafeBufferPointer { bias in
-          weights.withPanels { panels in
-            for panel in range {
-              let (row, wide) = (weights.firstRows[panel], weights.widths[panel])
-              if part.upperBound == depthChannels {
-                askForResidual(targets[number], y + row * targetPlane, wide, finish)
-              }
-              // After the last panel come the first one's weights for the next pass.
-              let ahead =
-                panel == range.upperBound - 1
-                ? part.count * taps * wide - (row - first) * weights.depth : weights.depth * wide
-              boxes.offsets[box.variant].withUnsafeBufferPointer { offsets in
-                depthOffsets.withUnsafeBufferPointer { depthOffsets in
-                  product.run(
-                    samples, offsets, depthOffsets: depthOffsets.baseAddress!, depth: part.count * taps,
-                    panels + (row * weights.depth + c * taps * wide), wide: wide,
-                    bias: c == 0 ? bias.baseAddress! + group * filled + row : nil, ahead: ahead,
-                    to: sums + (row - first) * (outputs + most))
-                }
-              }
-            }
-          }
-        }
-        c = part.upperBound
-      } while c < depthChannels
-      for panel in range {
-        for channel in stride(from: 0, to: weights.widths[panel], by: lanes) {
+      func finished(_ panel: Int, _ sums: UnsafePointer<Float>) {
+        for channel in stride(from: 0, to: weights.widths[panel], by: product.shapes.lanes) {
           let row = weights.firstRows[panel] + channel
           store(
-            sums + ((weights.firstRows[panel] - first) * (outputs + most) + channel), weights.widths[panel],
-            channels: min(lanes, rows - row), outputs, targets[number], to: y + row * targetPlane,
-            aside,
-            finish)
+            sums + channel, weights.widths[panel], channels: min(product.shapes.lanes, rows - row), outputs,
+            targets[number], to: y + row * targetPlane, aside, finish)
+        }
+      }
+      for part in passes {
+        let samples = boxes.samples(
+          product.kernels, box, channels: part.count, x + part.lowerBound * sourcePlane,
+          sourcePlane: sourcePlane, copy: scratch)
+        for panel in range {
+          let (row, wide) = (weights.firstRows[panel], weights.widths[panel])
+          if part.upperBound == depthChannels {
+            askForResidual(targets[number], y + row * targetPlane, wide, finish)
+          }
+          // After the last panel come the first one's weights for the next pass.
+          let ahead =
+            panel < last
+            ? weights.depth * wide
+            : part.count * boxes.tapOffsets.count * wide - (row - first) * weights.depth
+          let panelSums = isOnePass ? sums : sums + (row - first) * sumsStep
+          multiply(samples, box, part, weights, group, panel, ahead: ahead, to: panelSums)
+          if isOnePass { finished(panel, panelSums) }
+        }
+      }
+      if isOnePass { return }
+      for panel in range { finished(panel, sums + (weights.firstRows[panel] - first) * sumsStep) }
+    }
+  }
+
+  /// Parts of the depth's channels, one for each pass over a tile.
+  private var passes: [Range<Int>] {
+    guard depthChannels > 0 else { return [0..<0] }
+    return stride(from: 0, to: depthChannels, by: passChannels).map {
+      $0..<min(depthChannels, $0 + passChannels)
+    }
+  }
+
+  /// The sums of a box for one panel of channels and a part of the depth.
+  private func multiply(
+    _ samples: UnsafePointer<Float>, _ box: PaddedBoxes.Box, _ part: Range<Int>, _ weights: WeightPanels,
+    _ group: Int, _ panel: Int, ahead: Int, to sums: UnsafeMutablePointer<Float>
+  ) {
+    let (row, wide, taps) = (weights.firstRows[panel], weights.widths[panel], boxes.tapOffsets.count)
+    boxes.offsets[box.variant].withUnsafeBufferPointer { offsets in
+      depthOffsets.withUnsafeBufferPointer { depthOffsets in
+        bias.withUnsafeBufferPointer { bias in
+          weights.withPanels { panels in
+            product.run(
+              samples, offsets, depthOffsets: depthOffsets.baseAddress!, depth: part.count * taps,
+              panels + (row * weights.depth + part.lowerBound * taps * wide), wide: wide,
+              bias: part.lowerBound == 0 ? bias.baseAddress! + group * filled + row : nil, ahead: ahead,
+              to: sums)
+          }
         }
       }
     }

@@ -46,6 +46,8 @@ struct PaddedBoxes: Sendable {
     let runs: ColumnSource.BlockRuns
     /// Where the samples start in a plane that is read in place.
     let start: Int
+    /// From the first sample to the last in a plane that is read in place.
+    let reach: Int
     /// Which of ``offsets`` are its outputs'.
     let variant: Int
 
@@ -135,6 +137,7 @@ struct PaddedBoxes: Sendable {
                 ? place(
                   z.lowerBound * axes[0].step + axes[0].origin, y.lowerBound * axes[1].step + axes[1].origin,
                   x.lowerBound * axes[2].step + axes[2].origin) : 0,
+              reach: Int(offsets[sizes.firstIndex(of: counts)!].last ?? 0) + (tapOffsets.last ?? 0) + 1,
               variant: sizes.firstIndex(of: counts)!))
         }
       }
@@ -189,7 +192,14 @@ struct PaddedBoxes: Sendable {
     _ kernels: Microkernels, _ box: Box, channels: Int, _ planes: UnsafePointer<Float>, sourcePlane: Int,
     copy: UnsafeMutablePointer<Float>
   ) -> UnsafePointer<Float> {
-    if isInPlace { return planes + box.start }
+    if isInPlace {
+      // Asked for all at once: the processor does not foresee the way from channel to channel.
+      for channel in 0..<channels {
+        let start = planes + (channel * sourcePlane + box.start)
+        for i in stride(from: 0, to: box.reach, by: 16) { convolve_prefetch(start + i) }
+      }
+      return planes + box.start
+    }
     kernels.packColumns(
       box.runs.runs, box.runs.starts, taps: 1, firstTap: 0, depth: channels, planes, planeStride: sourcePlane,
       step: copyStep, fill: fill, copy, rowStride: planeStride)

@@ -29,15 +29,17 @@ struct TileProduct: Sendable {
   /// Depth that one pass over a tile takes: a panel of columns, with a tile's weights, stays in the first-level cache.
   static let depthBlock = max(32, CacheSizes.current.level1 / 384)
 
-  /// What is done to sums before they are stored.
+  /// What is done to sums before they are stored, and what is done meanwhile.
   struct Ends {
     /// One vector of equal numbers a row, with room for a whole panel's; sums add to what is there where nil.
     var bias: UnsafePointer<Float>?
     /// Elements from row to row of the bias: a vector's, or 0 where one vector is all rows'.
     var biasStep = 0
-    /// What will be done to the outputs: what it adds is asked for while they are summed. It is not done tile by tile, whose
-    /// stores are still on their way: loads from as far into a page, such as the residual's, would wait for them.
+    /// What will be done to the outputs: what it adds is asked for while they are summed. (To do it tile by tile, while
+    /// the tile's stores are still on their way, takes a third longer in 1x1 layers of 56x56.)
     var finish: Finish?
+    /// The columns of the product to come, laid out as this one's: asked for meanwhile, a few depths with each tile.
+    var next: UnsafePointer<Float>?
   }
 
   /// c[i, j] = bias[i] (or c[i, j]) + sum over d of a[i, d] * b[d, j], for `rows` rows and at most
@@ -66,6 +68,11 @@ struct TileProduct: Sendable {
       let count = min(tileRows, rows - row)
       tile.a = a + (row / panelRows * panelStep + row % panelRows)
       let out = c + row * cStride
+      if let next = ends.next {
+        for d in depth * row / rows..<depth * min(rows, row + tileRows) / rows {
+          for vector in 0..<vectors { convolve_prefetch(next + (d * bStride + vector * lanes)) }
+        }
+      }
       ends.finish?.askForResidual(out, rows: count, columns: columns, stride: cStride)
       tile.start = ends.bias.map { $0 + row * ends.biasStep } ?? UnsafePointer(out)
       if isWhole, count == tileRows {

@@ -222,7 +222,14 @@ struct TiledConvolution: PlannedConvolution {
           let isDone = rows.upperBound == depth && !isAside
           ends.finish = isDone ? finish : nil
           let isInPlace = readsInPlace && !isAside
-          if !isInPlace {
+          ends.next = nil
+          if isInPlace {
+            let isLast = block == run.upperBound - 1
+            if !isLast || rows.upperBound < depth {
+              let (next, first) = isLast ? (run.lowerBound, rows.upperBound) : (block + 1, d)
+              ends.next = x + (first * sourcePlane + self.outputs(next).lowerBound)
+            }
+          } else {
             columns.pack(product.kernels, blocks[block], rows: rows, from: x, to: scratch, rowStride: wide)
           }
           product.run(
@@ -233,7 +240,8 @@ struct TiledConvolution: PlannedConvolution {
             cStride: isAside ? wide : targetPlane, columns: wide, ends, scratch: tile)
           if isDone {
             finish(
-              y + range.lowerBound * targetPlane + outputs.lowerBound, rows: range.count, columns: outputs.count,
+              y + range.lowerBound * targetPlane + outputs.lowerBound, rows: range.count,
+              columns: outputs.count,
               stride: targetPlane)
           }
           if isAside {

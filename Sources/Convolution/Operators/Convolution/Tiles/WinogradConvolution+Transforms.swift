@@ -54,7 +54,8 @@ extension WinogradConvolution {
     let planes = planes + source * geometry.input[1] * geometry.input[2]
     for row in 0..<rows {
       plane.turnRow(
-        product.kernels, planes, step: step, channels: channels, band.rows.lowerBound * transform.height + row,
+        product.kernels, planes, step: step, channels: channels,
+        band.rows.lowerBound * transform.height + row,
         columns, to: samples + row * wide)
     }
   }
