@@ -77,7 +77,7 @@ struct ConvolutionCost {
 
   private var loops: Double { Double(rows) * inputs * taps * (8 * vectors(outputs) + 20) }
 
-  private var depthwise: Double { Double(rows) * (taps + 8) * vectors(outputs) }
+  private var depthwise: Double { Double(rows) * (taps + 4) * vectors(outputs) }
 
   private var tiles: Double {
     let wide = shapes.vectors
@@ -92,7 +92,7 @@ struct ConvolutionCost {
     let products = (Double(all / wide) * step(wide) + step(all % wide)) * inputs * taps
     let isInPlace = taps == 1 && geometry.stride == [1, 1, 1]
     // A run of samples in each row of outputs, for every row of the matrix of columns.
-    let runs = vectors(geometry.output[2]) + 4
+    let runs = vectors(geometry.output[2]) + 8
     let copies = isInPlace ? 0 : inputs * taps * Double(outputs / max(1, geometry.output[2])) * runs
     return products + copies + vectors(outputs) * Double(rows) * 1.5 + waiting(weights: taps, while: products)
   }
