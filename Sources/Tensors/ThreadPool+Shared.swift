@@ -24,6 +24,13 @@ extension ThreadPool {
     }
   }()
 
+  /// The calling thread by itself.
+  private static let alone = ThreadPool(threads: 1)
+
+  /// The shared pool, or the calling thread by itself for work that is done before another thread has woken to it.
+  /// - Parameter multiplyAdds: about how many, or what takes as long.
+  public static func shared(for multiplyAdds: Int) -> ThreadPool { multiplyAdds < 1 << 18 ? alone : shared }
+
   /// Sets the size of ``shared``, over `CONVOLVE_THREADS`. Call it before the first operator.
   public static func setSharedThreadCount(_ threads: Int) {
     requestedThreads.withLock { $0 = threads }

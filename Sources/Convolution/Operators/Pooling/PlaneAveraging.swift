@@ -16,14 +16,14 @@ package struct PlaneAveraging: Sendable {
 
   package func average(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
     if let blocks { return blocks.run(x, into: y, Finish(nil, adding: nil, to: y), pool: .shared) }
-    ThreadPool.shared.parallelFor(loops.planes) { plane in
+    ThreadPool.shared(for: 4 * loops.planes * loops.inputPlane).parallelFor(loops.planes) { plane in
       loops.average(x + plane * loops.inputPlane, divisor, into: y + plane * loops.outputPlane)
     }
   }
 
   /// Each window's u, spread over its samples.
   package func gradient(_ u: UnsafePointer<Float>, into dx: UnsafeMutablePointer<Float>) {
-    ThreadPool.shared.parallelFor(loops.planes) { plane in
+    ThreadPool.shared(for: 4 * loops.planes * loops.inputPlane).parallelFor(loops.planes) { plane in
       let start = dx + plane * loops.inputPlane
       start.update(repeating: 0, count: loops.inputPlane)
       loops.averageGradient(u + plane * loops.outputPlane, divisor, start)

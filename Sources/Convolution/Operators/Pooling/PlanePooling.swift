@@ -19,12 +19,13 @@ package struct PlanePooling: Sendable {
 
   /// The greatest of every window.
   package func maximum(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
-    if let blocks { return blocks.run(x, into: y, Finish(nil, adding: nil, to: y), pool: .shared) }
     let inputs = loops.inputPlane
     let outputs = loops.outputPlane
+    let pool = ThreadPool.shared(for: 4 * loops.planes * inputs)
+    if let blocks { return blocks.run(x, into: y, Finish(nil, adding: nil, to: y), pool: pool) }
     let (width, columns) = (geometry.input[2], geometry.output[2])
     let kernels = Microkernels()
-    ThreadPool.shared.parallelFor(loops.planes) { plane in
+    pool.parallelFor(loops.planes) { plane in
       let (x, y) = (x + plane * inputs, y + plane * outputs)
       if isSquares {
         for row in 0..<geometry.output[1] {

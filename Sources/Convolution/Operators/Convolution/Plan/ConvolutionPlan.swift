@@ -271,6 +271,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   private func run(
     _ input: Tensor<Float>, _ residual: Tensor<Float>?, _ output: inout Tensor<Float>, _ pool: ThreadPool
   ) {
+    let depth = geometry.weightShape.count / max(1, geometry.outChannels)
+    let pool =
+      pool === ThreadPool.shared ? ThreadPool.shared(for: geometry.outputShape.count * depth) : pool
     input.withUnsafeBufferPointer { x in
       output.withUnsafeMutableBufferPointer { y in
         let y = y.baseAddress!

@@ -42,7 +42,7 @@ extension WinogradConvolution {
   private var blockTiles: Int {
     let room = CacheSizes.current.level2 / 4 * 3 / (entries * MemoryLayout<Float>.stride)
     let fewest = weightBytes > CacheSizes.current.level2 * 8 ? 48 : 16
-    return min(tiles, max(fewest, min(64, room / (tileStep + widths.max()!))))
+    return min(tiles, max(fewest, min(Self.mostTiles, room / (tileStep + widths.max()!))))
   }
 
   /// Transformed inputs of a tile, whose pieces have whole vectors of channels. Not a number of pages, which would share

@@ -45,6 +45,9 @@ struct WinogradConvolution: PlannedConvolution {
     return pieces == 1 || pieces * g.inChannels / g.groups <= mostDepth
   }
 
+  /// The most tiles of a block, unless the weights are large.
+  static let mostTiles = 64
+
   /// Input channels, each piece of the kernel counted as one, up to which kernels are cut.
   private static let mostDepth = 2048
 
@@ -71,9 +74,12 @@ struct WinogradConvolution: PlannedConvolution {
       height: g.output[1].dividedRoundingUp(by: transform.height) * transform.height
         + pieces[1] * transform.kernelHeight - 1,
       width: g.output[2].dividedRoundingUp(by: side) * side + pieces[2] * transform.kernel - 1)
-    // A panel for each thread, should there be too few tiles to share.
+    // A panel for each thread where there may be too few tiles to share.
+    let tiles =
+      g.batch * g.output[0] * g.output[1].dividedRoundingUp(by: transform.height)
+      * g.output[2].dividedRoundingUp(by: side)
     widths = product.shapes.panelVectors(
-      channels: g.outChannels / g.groups, least: ThreadPool.shared.threadCount
+      channels: g.outChannels / g.groups, least: tiles <= Self.mostTiles ? ThreadPool.shared.threadCount : 1
     ).map { $0 * lanes }
     firstRows = widths.sumsBefore
     let channels = g.inChannels / g.groups
