@@ -93,7 +93,8 @@ import Testing
       #expect(y.shape == reference.shape)
       let products = Double(w.shape.dimensions[1...].reduce(1, *)) + 1
       let magnitude = products.squareRoot() * (geometry.mode == .constant(2) ? 3 : 1)
-      let bound = 8 * 0x1p-24 * products.squareRoot() * magnitude * (algorithm.transforms ? 5 : 1)
+      let bound =
+        8 * 0x1p-24 * products.squareRoot() * magnitude * (algorithm.transforms ? 5 : 1)
         * (Microkernels().instructionSet == .baseline ? 2 : 1)
       let worst = zip(y.scalars, reference.scalars).reduce(0) { max($0, abs(Double($1.0) - $1.1)) }
       #expect(worst <= bound, "\(geometry): \(worst) > \(bound)")
