@@ -130,10 +130,12 @@ struct ConvolutionCost {
     return products + transforms + waiting(weights: entries * pieces(transform), while: products)
   }
 
-  /// Waiting for weights, which in a network come from memory every time: little while there is much to do with them.
+  /// Waiting for weights, which in a network come from memory every time: little while there is much to do with them. A core
+  /// alone has 10.7 bytes a cycle, two have 7.5 each; the same is reckoned with whatever the threads, as results must be the
+  /// same.
   /// - Parameter weights: of an input and an output channel.
   private func waiting(weights: Double, while products: Double) -> Double {
-    let bytesACycle = ThreadPool.shared.threadCount == 1 ? 10.7 : 7.5
+    let bytesACycle = 7.5
     let samples = Double(max(1, geometry.batch))
     let reading = weights * inputs * Double(rows) * 4 / bytesACycle / samples
     return reading * reading / max(1, products)
