@@ -48,12 +48,11 @@ struct TileProduct: Sendable {
   ///   - a: the first panel of weights at its first depth; row 0 is that panel's first.
   ///   - panelStep: elements from panel to panel.
   ///   - b: whole vectors of columns, `bStride` elements a depth.
-  ///   - ahead: from the weights to those that are asked for meanwhile; a panel's where nil.
   ///   - scratch: ``scratchCount`` elements.
   func run(
     _ a: UnsafePointer<Float>, panelStep: Int, rows: Int, _ b: UnsafePointer<Float>, bStride: Int, depth: Int,
     to c: UnsafeMutablePointer<Float>, cStride: Int, columns: Int, _ ends: Ends,
-    ahead: Int? = nil, scratch: UnsafeMutablePointer<Float>
+    scratch: UnsafeMutablePointer<Float>
   ) {
     let lanes = shapes.lanes
     let vectors = columns.dividedRoundingUp(by: lanes)
@@ -62,7 +61,7 @@ struct TileProduct: Sendable {
     var tile = ConvolveTile(
       a: a, aStride: panelRows, b: b, bStride: bStride, depth: depth, c: c, cStride: cStride,
       start: UnsafePointer(c), startRowStep: ends.bias == nil ? cStride : ends.biasStep,
-      startVectorStep: ends.bias == nil ? lanes : 0, ahead: ahead ?? panelStep)
+      startVectorStep: ends.bias == nil ? lanes : 0, ahead: panelStep)
     var row = 0
     while row < rows {
       let count = min(tileRows, rows - row)
