@@ -92,7 +92,8 @@ struct ConvolutionCost {
     let products = (Double(all / wide) * step(wide) + step(all % wide)) * inputs * taps
     let isInPlace = taps == 1 && geometry.stride == [1, 1, 1]
     // A run of samples in each row of outputs, for every row of the matrix of columns.
-    let runs = vectors(geometry.output[2]) + 8
+    // Samples apart from one another take longer.
+    let runs = (vectors(geometry.output[2]) + 8) * (geometry.stride[2] > 1 ? 3 : 1)
     let copies = isInPlace ? 0 : inputs * taps * Double(outputs / max(1, geometry.output[2])) * runs
     return products + copies + vectors(outputs) * Double(rows) * 1.5 + waiting(weights: taps, while: products)
   }
