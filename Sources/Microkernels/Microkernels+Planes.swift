@@ -49,18 +49,27 @@ extension Microkernels {
     }
   }
 
-  /// out[i] = the greatest of a[2i], a[2i + 1], b[2i], b[2i + 1], NaN where one is. Exactly `count` elements are
-  /// written; whole vectors are read.
+  /// out[r, i] = the greatest of the 2x2 samples from x[2r, 2i] on, NaN where one is. Exactly the outputs are written;
+  /// whole vectors are read.
   public func maximumOfSquares(
-    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, count: Int
+    _ x: UnsafePointer<Float>, stride: Int, _ out: UnsafeMutablePointer<Float>, outStride: Int, rows: Int,
+    columns: Int
   ) {
     switch instructionSet {
     #if arch(x86_64)
-      case .avx512: MicrokernelsAVX512.maximumOfSquares(a, b, out, count: count)
-      case .avx2: MicrokernelsAVX2.maximumOfSquares(a, b, out, count: count)
-      case .baseline: MicrokernelsBaseline.maximumOfSquares(a, b, out, count: count)
+      case .avx512:
+        MicrokernelsAVX512.maximumOfSquares(
+          x, stride: stride, out, outStride: outStride, rows: rows, columns: columns)
+      case .avx2:
+        MicrokernelsAVX2.maximumOfSquares(
+          x, stride: stride, out, outStride: outStride, rows: rows, columns: columns)
+      case .baseline:
+        MicrokernelsBaseline.maximumOfSquares(
+          x, stride: stride, out, outStride: outStride, rows: rows, columns: columns)
     #else
-      default: MicrokernelsBaseline.maximumOfSquares(a, b, out, count: count)
+      default:
+        MicrokernelsBaseline.maximumOfSquares(
+          x, stride: stride, out, outStride: outStride, rows: rows, columns: columns)
     #endif
     }
   }

@@ -193,25 +193,34 @@ func hyperbolicTangent(_ x: Vector) -> Vector {
   return signed.replacing(with: near, where: magnitude .< Vector(repeating: 0.625))
 }
 
-/// out[i] = the greatest of a[2i], a[2i + 1], b[2i], b[2i + 1], NaN where one is. Exactly `count` elements are written;
-/// whole vectors are read.
+/// out[r, i] = the greatest of the 2x2 samples from x[2r, 2i] on, NaN where one is. Exactly the outputs are written; whole
+/// vectors are read.
 @inline(never)
 public func maximumOfSquares(
-  _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, count: Int
+  _ x: UnsafePointer<Float>, stride: Int, _ out: UnsafeMutablePointer<Float>, outStride: Int, rows: Int,
+  columns: Int
 ) {
-  var i = 0
-  while i < count {
-    let result = maximumOfPairs(a + 2 &* i, b + 2 &* i)
-    if i &+ lanes <= count {
-      store(result, out + i)
-    } else {
-      var j = 0
-      while i &+ j < count {
-        out[i &+ j] = result[j]
-        j = j &+ 1
+  var r = 0
+  while r < rows {
+    let a = x + 2 &* r &* stride
+    let target = out + r &* outStride
+    // Where rows lie side by side, what a vector writes too much is written over by the next row.
+    let room = outStride == columns ? (rows &- r) &* columns : columns
+    var i = 0
+    while i < columns {
+      let result = maximumOfPairs(a + 2 &* i, a + (stride &+ 2 &* i))
+      if i &+ lanes <= room {
+        store(result, target + i)
+      } else {
+        var j = 0
+        while i &+ j < columns {
+          target[i &+ j] = result[j]
+          j = j &+ 1
+        }
       }
+      i = i &+ lanes
     }
-    i = i &+ lanes
+    r = r &+ 1
   }
 }
 

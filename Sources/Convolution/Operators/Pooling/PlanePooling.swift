@@ -28,10 +28,8 @@ package struct PlanePooling: Sendable {
     pool.parallelFor(loops.planes) { plane in
       let (x, y) = (x + plane * inputs, y + plane * outputs)
       if isSquares {
-        for row in 0..<geometry.output[1] {
-          let a = x + 2 * row * width
-          kernels.maximumOfSquares(a, a + width, y + row * columns, count: columns)
-        }
+        kernels.maximumOfSquares(
+          x, stride: width, y, outStride: columns, rows: geometry.output[1], columns: columns)
       } else {
         loops.forEachExtreme(x, .greatest) { output, place in y[output] = place < 0 ? -.infinity : x[place] }
       }

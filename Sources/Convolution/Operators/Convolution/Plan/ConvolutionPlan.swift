@@ -297,11 +297,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       to.withUnsafeMutableBufferPointer { y in
         let (x, y) = (x.baseAddress!, y.baseAddress!)
         pool.parallelFor(from.shape[0] * from.shape[1]) { plane in
-          for row in 0..<height / 2 {
-            let from = x + (plane * height + 2 * row) * width
-            kernels.maximumOfSquares(
-              from, from + width, y + (plane * (height / 2) + row) * (width / 2), count: width / 2)
-          }
+          kernels.maximumOfSquares(
+            x + plane * height * width, stride: width, y + plane * (height / 2) * (width / 2),
+            outStride: width / 2, rows: height / 2, columns: width / 2)
         }
       }
     }

@@ -354,11 +354,9 @@ struct DirectConvolution: PlannedConvolution {
         sums, sourceStride: step, aside, outStride: outputs, rows: outputs, columns: channels)
       finish.apart(aside, columns: channels * outputs)
       for channel in 0..<channels {
-        for pair in 0..<rows / 2 {
-          let from = aside + (channel * outputs + 2 * pair * columns)
-          product.kernels.maximumOfSquares(
-            from, from + columns, y + (channel * targetPlane + place + pair * stride), count: columns / 2)
-        }
+        product.kernels.maximumOfSquares(
+          aside + channel * outputs, stride: columns, y + (channel * targetPlane + place), outStride: stride,
+          rows: rows / 2, columns: columns / 2)
       }
     }
   }

@@ -157,11 +157,9 @@ extension WinogradConvolution {
       finish.apart(aside, columns: channels * count)
       let corner = place.rows.lowerBound / 2 * (width / 2) + place.columns.lowerBound / 2
       for channel in 0..<channels {
-        for pair in 0..<place.rows.count / 2 {
-          let from = aside + (channel * count + 2 * pair * pitch)
-          product.kernels.maximumOfSquares(
-            from, from + pitch, y + (channel * plane + corner + pair * (width / 2)), count: pitch / 2)
-        }
+        product.kernels.maximumOfSquares(
+          aside + channel * count, stride: pitch, y + (channel * plane + corner), outStride: width / 2,
+          rows: place.rows.count / 2, columns: pitch / 2)
       }
       return
     }
