@@ -34,32 +34,50 @@ func transformInput(
   store(multiplyAdd(d1 + d5, d3, both), out + 5 &* step)
 }
 
-/// The 36 transformed inputs of tiles side by side.
+/// The transformed inputs of tiles side by side, of `size` x `size` inputs each: 6, or 4.
 /// - Parameters:
-///   - rows: the first tile's first row of six; a tile is `side` columns, which are vectors, further than the one before.
-///   - out: entry (i, j) of tile t is stored at `out + (6 * i + j) * step + t * tileStep`.
-///   - scratch: room for 36 vectors.
-@inline(never)
-func winograd6Input(
-  _ rows: UnsafePointer<Float>, rowStride: Int, side: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
-  tiles: Int,
-  tileStep: Int, scratch: UnsafeMutablePointer<Float>
+///   - rows: the first tile's first row; a tile is `side` columns, which are vectors, further than the one before.
+///   - out: entry (i, j) of tile t is stored at `out + (size * i + j) * step + t * tileStep`.
+///   - scratch: room for `size` * `size` vectors.
+@inline(__always)
+func transformInputs(
+  _ rows: UnsafePointer<Float>, _ rowStride: Int, _ side: Int, _ out: UnsafeMutablePointer<Float>,
+  _ step: Int, _ tiles: Int, _ tileStep: Int, _ scratch: UnsafeMutablePointer<Float>, _ size: Int
 ) {
   var t = 0
   while t < tiles {
     let (tile, target) = (rows + t &* side &* lanes, out + t &* tileStep)
     var i = 0
-    while i < 6 {
-      transformInput(tile + i &* rowStride, stride: lanes, scratch + 6 &* lanes &* i, lanes)
+    while i < size {
+      let (row, line) = (tile + i &* rowStride, scratch + size &* lanes &* i)
+      if size == 6 {
+        transformInput(row, stride: lanes, line, lanes)
+      } else {
+        transformInput2(row, stride: lanes, line, lanes)
+      }
       i = i &+ 1
     }
     i = 0
-    while i < 6 {
-      transformInput(scratch + i &* lanes, stride: 6 &* lanes, target + i &* step, 6 &* step)
+    while i < size {
+      let (column, entry) = (scratch + i &* lanes, target + i &* step)
+      if size == 6 {
+        transformInput(column, stride: 6 &* lanes, entry, 6 &* step)
+      } else {
+        transformInput2(column, stride: 4 &* lanes, entry, 4 &* step)
+      }
       i = i &+ 1
     }
     t = t &+ 1
   }
+}
+
+/// Of six rows and columns: F(4x4, 3x3), whose tiles lie four columns apart, and F(2x2, 5x5), two.
+@inline(never)
+func winograd6Input(
+  _ rows: UnsafePointer<Float>, rowStride: Int, side: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
+  tiles: Int, tileStep: Int, scratch: UnsafeMutablePointer<Float>
+) {
+  transformInputs(rows, rowStride, side, out, step, tiles, tileStep, scratch, 6)
 }
 
 /// A^T m: six products, `step` apart, to four outputs.
@@ -185,7 +203,7 @@ func storeFirst(_ count: Int, _ v: Vector, _ out: UnsafeMutablePointer<Float>) {
 
 // By the outputs of a tile and the kernel's size along an axis: 4 and 3 (squares or rows), 2 and 3, or 2 and 5.
 
-/// The transformed inputs of tiles side by side; see ``winograd6Input(_:rowStride:side:_:step:tiles:tileStep:scratch:)``.
+/// The transformed inputs of tiles side by side; see `transformInputs`.
 public func winogradInput(
   side: Int, kernel: Int, isLine: Bool, _ rows: UnsafePointer<Float>, rowStride: Int,
   _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int,

@@ -18,32 +18,13 @@ func transformInput2(
   store(d1 - d3, out + 3 &* step)
 }
 
-/// The 16 transformed inputs of tiles side by side, as ``winograd6Input(_:rowStride:side:_:step:tiles:tileStep:scratch:)``
-/// has 36.
-/// - Parameters:
-///   - rows: the first tile's first row of four; a tile is two columns, which are vectors, further than the one before.
-///   - out: entry (i, j) of tile t is stored at `out + (4 * i + j) * step + t * tileStep`.
-///   - scratch: room for 16 vectors.
+/// Of four rows and columns; see `transformInputs`.
 @inline(never)
 func winograd2Input(
   _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int,
   tileStep: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  var t = 0
-  while t < tiles {
-    let (tile, target) = (rows + 2 &* t &* lanes, out + t &* tileStep)
-    var i = 0
-    while i < 4 {
-      transformInput2(tile + i &* rowStride, stride: lanes, scratch + 4 &* lanes &* i, lanes)
-      i = i &+ 1
-    }
-    i = 0
-    while i < 4 {
-      transformInput2(scratch + i &* lanes, stride: 4 &* lanes, target + i &* step, 4 &* step)
-      i = i &+ 1
-    }
-    t = t &+ 1
-  }
+  transformInputs(rows, rowStride, 2, out, step, tiles, tileStep, scratch, 4)
 }
 
 /// A^T m: four products, `step` apart, to two outputs.
@@ -53,30 +34,34 @@ func transformOutput2(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector
   return (m0 + m1 + m2, m1 - m2 - m3)
 }
 
-/// The 2x2 outputs of tiles side by side; see ``winograd4Output(_:step:tiles:tileStep:bias:_:outStride:scratch:)``.
+/// The 2x2 outputs of tiles side by side, of `size` x `size` products each: 4, or 6 of F(2x2, 5x5). The last tile comes
+/// first, as in ``winograd4Output(_:step:tiles:tileStep:bias:_:outStride:scratch:)``.
 /// - Parameters:
-///   - m: entry (i, j) of the products of tile t is at `m + (4 * i + j) * step + t * tileStep`.
+///   - m: entry (i, j) of the products of tile t is at `m + (size * i + j) * step + t * tileStep`.
 ///   - out: tile t's columns are the vectors 2t and 2t + 1 of two rows.
-///   - scratch: room for 8 vectors.
-@inline(never)
-func winograd2Output(
-  _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
-  _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
+///   - scratch: room for 2 * `size` vectors.
+@inline(__always)
+func transformOutputPairs(
+  _ m: UnsafePointer<Float>, _ step: Int, _ tiles: Int, _ tileStep: Int, _ bias: UnsafePointer<Float>,
+  _ out: UnsafeMutablePointer<Float>, _ outStride: Int, _ scratch: UnsafeMutablePointer<Float>, _ size: Int
 ) {
   let start = load(bias)
   var t = tiles &- 1
   while t >= 0 {
     let tile = m + t &* tileStep
     var c = 0
-    while c < 4 {
-      let (y0, y1) = transformOutput2(tile + c &* step, 4 &* step)
+    while c < size {
+      let column = tile + c &* step
+      let (y0, y1) =
+        size == 6 ? transformOutput5(column, 6 &* step) : transformOutput2(column, 4 &* step)
       store(y0, scratch + c &* lanes)
-      store(y1, scratch + (4 &+ c) &* lanes)
+      store(y1, scratch + (size &+ c) &* lanes)
       c = c &+ 1
     }
     var r = 0
     while r < 2 {
-      let (y0, y1) = transformOutput2(scratch + 4 &* lanes &* r, lanes)
+      let row = scratch + size &* lanes &* r
+      let (y0, y1) = size == 6 ? transformOutput5(row, lanes) : transformOutput2(row, lanes)
       let target = out + (r &* outStride &+ 2 &* t &* lanes)
       store(y0 + start, target)
       store(y1 + start, target + lanes)
@@ -84,6 +69,15 @@ func winograd2Output(
     }
     t = t &- 1
   }
+}
+
+/// F(2x2, 3x3)'s; see `transformOutputPairs`.
+@inline(never)
+func winograd2Output(
+  _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
+  _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
+) {
+  transformOutputPairs(m, step, tiles, tileStep, bias, out, outStride, scratch, 4)
 }
 
 /// G w G^T of one vector of 3x3 kernels; see ``winograd4Weights(_:places:_:step:count:scratch:)``.

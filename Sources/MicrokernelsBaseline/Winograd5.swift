@@ -12,37 +12,13 @@ func transformOutput5(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector
   return (m0 + (m1 + m2) + (m3 + m4), multiplyAdd(odd, m3 - m4, Vector(repeating: largePoint)))
 }
 
-/// The 2x2 outputs of tiles side by side; see ``winograd4Output(_:step:tiles:tileStep:bias:_:outStride:scratch:)``.
-/// - Parameters:
-///   - m: entry (i, j) of the products of tile t is at `m + (6 * i + j) * step + t * tileStep`.
-///   - out: tile t's columns are the vectors 2t and 2t + 1 of two rows.
-///   - scratch: room for 12 vectors.
+/// F(2x2, 5x5)'s outputs; see `transformOutputPairs`.
 @inline(never)
 func winograd5Output(
   _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
   _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  let start = load(bias)
-  var t = tiles &- 1
-  while t >= 0 {
-    let tile = m + t &* tileStep
-    var c = 0
-    while c < 6 {
-      let (y0, y1) = transformOutput5(tile + c &* step, 6 &* step)
-      store(y0, scratch + c &* lanes)
-      store(y1, scratch + (6 &+ c) &* lanes)
-      c = c &+ 1
-    }
-    var r = 0
-    while r < 2 {
-      let (y0, y1) = transformOutput5(scratch + 6 &* lanes &* r, lanes)
-      let target = out + (r &* outStride &+ 2 &* t &* lanes)
-      store(y0 + start, target)
-      store(y1 + start, target + lanes)
-      r = r &+ 1
-    }
-    t = t &- 1
-  }
+  transformOutputPairs(m, step, tiles, tileStep, bias, out, outStride, scratch, 6)
 }
 
 /// G w: five weights to six, of which the first and the last are weights themselves.

@@ -109,6 +109,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   private var planned: any PlannedConvolution
   /// The outputs before 2x2 of them are pooled, where the algorithm does not pool them itself.
   private let unpooledShape: Shape?
+  private let multiplyAdds: Int
 
   /// - Parameters:
   ///   - geometry: shapes and how the kernel moves.
@@ -154,6 +155,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   ) throws(GeometryError) {
     (self.geometry, self.algorithm, self.planned, self.epilogue) = (geometry, algorithm, planned, epilogue)
     self.inputShape = inputShape
+    multiplyAdds = shape.count * (geometry.weightShape.count / max(1, geometry.outChannels))
     guard epilogue.maxPools else {
       (outputShape, unpooledShape) = (shape, nil)
       return
@@ -271,9 +273,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   private func run(
     _ input: Tensor<Float>, _ residual: Tensor<Float>?, _ output: inout Tensor<Float>, _ pool: ThreadPool
   ) {
-    let depth = geometry.weightShape.count / max(1, geometry.outChannels)
-    let pool =
-      pool === ThreadPool.shared ? ThreadPool.shared(for: geometry.outputShape.count * depth) : pool
+    let pool = pool === ThreadPool.shared ? ThreadPool.shared(for: multiplyAdds) : pool
     input.withUnsafeBufferPointer { x in
       output.withUnsafeMutableBufferPointer { y in
         let y = y.baseAddress!

@@ -30,9 +30,9 @@ struct Finish: @unchecked Sendable {
     finish(start, rows, columns, stride, adding: residual(of: start))
   }
 
-  /// Finishes rows of outputs that lie elsewhere for now; there is no residual for them.
-  func apart(_ start: UnsafeMutablePointer<Float>, rows: Int = 1, columns: Int, stride: Int = 0) {
-    finish(start, rows, columns, stride, adding: nil)
+  /// Finishes outputs that lie elsewhere for now; there is no residual for them.
+  func apart(_ start: UnsafeMutablePointer<Float>, count: Int) {
+    finish(start, 1, count, 0, adding: nil)
   }
 
   /// Asks for the residual of rows of outputs that are about to be finished.

@@ -17,11 +17,15 @@ struct DirectConvolution: PlannedConvolution {
   private var bias: [Float]
   private let depthChannels: Int
   private let rows: Int
+  /// The same, filled up to whole panels.
+  private let filled: Int
   private let groups: Int
   private let batch: Int
   private let sourcePlane: Int
   private let targetPlane: Int
-  /// Channels that one pass over a tile takes, and where each step of such a pass reads.
+  /// Parts of the depth's channels, one for each pass over a tile; as many channels as the first has, and where each step
+  /// of such a pass reads.
+  private let passes: [Range<Int>]
   private let passChannels: Int
   private let depthOffsets: [Int32]
   /// Where each of the depth's taps stands in a kernel, and the kernel's size.
@@ -61,8 +65,8 @@ struct DirectConvolution: PlannedConvolution {
     let boxCount = threads == 1 ? 1 : (4 * threads).dividedRoundingUp(by: max(1, g.batch * g.groups * panels))
     let outputs = axes.reduce(1) { $0 * $1.outputs }
     let taps = axes.reduce(1) { $0 * $1.taps.count }
-    let passes = max(1, (depthChannels * taps + DirectProduct.passDepth / 2) / DirectProduct.passDepth)
-    isOnePass = passes == 1
+    let passCount = max(1, (depthChannels * taps + DirectProduct.passDepth / 2) / DirectProduct.passDepth)
+    isOnePass = passCount == 1
     // The sums, or those of a panel and the samples.
     let kept = isOnePass ? min(vectors, shapes.vectors) * lanes : lanes * vectors
     let read = isOnePass ? depthChannels * axes.reduce(1) { $0 * min($1.stride, $1.taps.count) } : 0
@@ -76,10 +80,17 @@ struct DirectConvolution: PlannedConvolution {
       maxPools ? Self.squares($0, sizes) : Self.target($0, sizes, phase, stride)
     }
     let passChannels =
-      taps == 0 ? depthChannels : depthChannels.dividedRoundingUp(by: min(passes, depthChannels))
+      taps == 0 ? depthChannels : depthChannels.dividedRoundingUp(by: min(passCount, depthChannels))
     let (planeStride, tapOffsets) = (boxes.planeStride, boxes.tapOffsets)
     depthOffsets = (0..<passChannels).flatMap { c in tapOffsets.map { Int32(c * planeStride + $0) } }
     self.passChannels = passChannels
+    passes =
+      depthChannels == 0
+      ? [0..<0]
+      : Swift.stride(from: 0, to: depthChannels, by: passChannels).map {
+        $0..<min(depthChannels, $0 + passChannels)
+      }
+    filled = widths.reduce(0, +)
     (kernelPlaces, kernelCount) = (kernelIndices(axes, kernel: g.kernel), g.kernel.reduce(1, *))
     self.isTransposing = isTransposing
     weights = []
@@ -115,8 +126,6 @@ struct DirectConvolution: PlannedConvolution {
   }
 
   private mutating func fill(_ bias: [Float]?) {
-    let lanes = product.shapes.lanes
-    let filled = rows.dividedRoundingUp(by: lanes) * lanes
     self.bias = (0..<groups * filled).map { i in
       i % filled < rows ? bias?[i / filled * rows + i % filled] ?? 0 : 0
     }
@@ -207,9 +216,6 @@ struct DirectConvolution: PlannedConvolution {
 
   var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
 
-  /// Channels of a group, filled up to whole panels.
-  private var filled: Int { weights[0].widths.reduce(0, +) }
-
   var workspaceBytes: Int {
     let sums = (isOnePass ? weights[0].widths.max()! : filled) * (boxes.largest + product.tallest)
     return (boxes.copyCount(channels: passChannels) + product.shapes.lanes * boxes.largest + sums)
@@ -288,14 +294,6 @@ struct DirectConvolution: PlannedConvolution {
     }
   }
 
-  /// Parts of the depth's channels, one for each pass over a tile.
-  private var passes: [Range<Int>] {
-    guard depthChannels > 0 else { return [0..<0] }
-    return stride(from: 0, to: depthChannels, by: passChannels).map {
-      $0..<min(depthChannels, $0 + passChannels)
-    }
-  }
-
   /// The sums of a box for one panel of channels and a part of the depth.
   private func multiply(
     _ samples: UnsafePointer<Float>, _ box: PaddedBoxes.Box, _ part: Range<Int>, _ weights: WeightPanels,
@@ -352,7 +350,7 @@ struct DirectConvolution: PlannedConvolution {
     case .squares(let place, let rows, let columns, let stride):
       product.kernels.transpose(
         sums, sourceStride: step, aside, outStride: outputs, rows: outputs, columns: channels)
-      finish.apart(aside, columns: channels * outputs)
+      finish.apart(aside, count: channels * outputs)
       for channel in 0..<channels {
         product.kernels.maximumOfSquares(
           aside + channel * outputs, stride: columns, y + (channel * targetPlane + place), outStride: stride,

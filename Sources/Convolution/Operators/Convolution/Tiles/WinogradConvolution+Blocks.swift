@@ -35,24 +35,7 @@ extension WinogradConvolution {
   var tilesAcross: Int { geometry.output[2].dividedRoundingUp(by: transform.side) }
   var tilesDown: Int { geometry.output[1].dividedRoundingUp(by: transform.height) }
   /// The tiles of all samples.
-  private var tiles: Int { geometry.batch * geometry.output[0] * tilesDown * tilesAcross }
-
-  /// Tiles that go through together: their transformed inputs, and a panel's products, stay in the second-level cache
-  /// unless the weights, which each block reads, come from further out and take longer than that saves.
-  private var blockTiles: Int {
-    let room = CacheSizes.current.level2 / 4 * 3 / (entries * MemoryLayout<Float>.stride)
-    let fewest = weightBytes > CacheSizes.current.level2 * 8 ? 48 : 16
-    return min(tiles, max(fewest, min(Self.mostTiles, room / (tileStep + widths.max()!))))
-  }
-
-  /// Transformed inputs of a tile, whose pieces have whole vectors of channels. Not a number of pages, which would share
-  /// the same few places of the caches.
-  var tileStep: Int {
-    let lanes = product.shapes.lanes
-    let channels = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes) * lanes
-    let step = channels * pieces.reduce(1, *)
-    return step % 1024 == 0 ? step + lanes : step
-  }
+  var tiles: Int { geometry.batch * geometry.output[0] * tilesDown * tilesAcross }
 
   /// From entry to entry of a block's transformed inputs, and of a panel's products. A cache line more than they take, so
   /// that a tile's entries, which are written together, do not all fall on one set of a cache.
@@ -66,12 +49,22 @@ extension WinogradConvolution {
   /// Working memory of one tile's transform.
   var tileScratch: Int { 36 * product.shapes.lanes }
 
-  /// A band's padded samples, or its outputs, of a vector of channels.
-  var bandCount: Int {
-    let (lanes, tiles) = (product.shapes.lanes, blockTiles)
-    let rows = min(tilesDown, max(1, tiles / tilesAcross))
-    let samples = rowsRead(rows) * columnsRead(min(tiles, tilesAcross))
-    return lanes * max(samples, (tiles + 1) * transform.height * transform.side)
+  /// What ``tileStep``, ``blockTiles`` and ``bandCount`` are.
+  mutating func reckonSizes() {
+    let lanes = product.shapes.lanes
+    let channels = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes) * lanes
+    let step = channels * pieces.reduce(1, *)
+    // A number of pages would share the same few places of the caches.
+    tileStep = step % 1024 == 0 ? step + lanes : step
+    // Transformed inputs, and a panel's products, stay in the second-level cache unless the weights, which each block
+    // reads, come from further out and take longer than that saves.
+    let (level2, float) = (CacheSizes.current.level2, MemoryLayout<Float>.stride)
+    let room = level2 / 4 * 3 / (entries * float)
+    let fewest = geometry.groups * groupCount * float > level2 * 8 ? 48 : 16
+    blockTiles = min(tiles, max(fewest, min(Self.mostTiles, room / (tileStep + widths.max()!))))
+    let rows = min(tilesDown, max(1, blockTiles / tilesAcross))
+    let samples = rowsRead(rows) * columnsRead(min(blockTiles, tilesAcross))
+    bandCount = lanes * max(samples, (blockTiles + 1) * transform.height * transform.side)
   }
 
   /// Working memory beside the transformed inputs.

@@ -154,7 +154,7 @@ extension WinogradConvolution {
       let (aside, count) = (out + bandCount, place.rows.count * pitch)
       product.kernels.transpose(
         out, sourceStride: lanes, aside, outStride: count, rows: count, columns: channels)
-      finish.apart(aside, columns: channels * count)
+      finish.apart(aside, count: channels * count)
       let corner = place.rows.lowerBound / 2 * (width / 2) + place.columns.lowerBound / 2
       for channel in 0..<channels {
         product.kernels.maximumOfSquares(

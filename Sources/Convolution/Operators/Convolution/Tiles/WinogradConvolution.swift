@@ -35,6 +35,12 @@ struct WinogradConvolution: PlannedConvolution {
   let firstRows: [Int]
   /// Where each step of the depth is in a tile's transformed inputs, whose pieces have whole vectors of channels.
   let depthOffsets: [Int32]
+  /// Transformed inputs of a tile, whose pieces have whole vectors of channels.
+  var tileStep = 0
+  /// Tiles that go through together.
+  var blockTiles = 0
+  /// A band's padded samples, or its outputs, of a vector of channels.
+  var bandCount = 0
 
   /// Whether the transform is of pieces of the geometry's kernel, without stride or dilation.
   static func accepts(_ g: ConvolutionGeometry, _ transform: WinogradTransform) -> Bool {
@@ -89,6 +95,7 @@ struct WinogradConvolution: PlannedConvolution {
     }
     weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
     places = kernelPlaces()
+    reckonSizes()
     fill(w, bias ?? [Float](repeating: 0, count: g.outChannels))
   }
 
@@ -124,7 +131,7 @@ struct WinogradConvolution: PlannedConvolution {
     group * groupCount + entries * (depth * firstRows[panel] + panel * product.shapes.lanes)
   }
 
-  private var groupCount: Int { entries * (depth * filledRows + widths.count * product.shapes.lanes) }
+  var groupCount: Int { entries * (depth * filledRows + widths.count * product.shapes.lanes) }
 
   private func pack(_ w: Tensor<Float>, into out: UnsafeMutableBufferPointer<Float>) {
     let g = geometry
