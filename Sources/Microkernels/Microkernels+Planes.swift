@@ -74,6 +74,31 @@ extension Microkernels {
     }
   }
 
+  /// The same of samples that are vectors, `step` apart:
+  /// out[(r * columns + i) * lanes + l] = the greatest of the 2x2 samples from x[2r * rowStep + 2i * step + l] on.
+  public func maximumOfVectorSquares(
+    _ x: UnsafePointer<Float>, step: Int, rowStep: Int, _ out: UnsafeMutablePointer<Float>, rows: Int,
+    columns: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512:
+        MicrokernelsAVX512.maximumOfVectorSquares(
+          x, step: step, rowStep: rowStep, out, rows: rows, columns: columns)
+      case .avx2:
+        MicrokernelsAVX2.maximumOfVectorSquares(
+          x, step: step, rowStep: rowStep, out, rows: rows, columns: columns)
+      case .baseline:
+        MicrokernelsBaseline.maximumOfVectorSquares(
+          x, step: step, rowStep: rowStep, out, rows: rows, columns: columns)
+    #else
+      default:
+        MicrokernelsBaseline.maximumOfVectorSquares(
+          x, step: step, rowStep: rowStep, out, rows: rows, columns: columns)
+    #endif
+    }
+  }
+
   /// Each u at the place of the greatest of a[2i], a[2i + 1], b[2i], b[2i + 1], and zeros at the others.
   public func squareGradients(
     _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ u: UnsafePointer<Float>,

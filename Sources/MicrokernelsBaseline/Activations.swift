@@ -48,7 +48,7 @@ func activateSoftplus(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.poi
 
 /// Exactly the outputs are written; whole vectors are read. The function is named, and not a closure, which would not be
 /// inlined; it is called in one place alone, for the same reason.
-@inline(__always)
+@inline(always)
 func eachVector(_ t: ConvolveActivation, _ function: Int32) {
   var (x, y) = (t.x, t.y)
   var residual = t.residual
@@ -59,15 +59,7 @@ func eachVector(_ t: ConvolveActivation, _ function: Int32) {
       var sum = load(x + i)
       if let residual { sum += load(residual + i) }
       let result = activation(function, sum, t.parameter)
-      if i &+ lanes <= t.columns {
-        store(result, y + i)
-      } else {
-        var j = 0
-        while i &+ j < t.columns {
-          y[i &+ j] = result[j]
-          j = j &+ 1
-        }
-      }
+      storeFirst(t.columns &- i, result, y + i)
       i = i &+ lanes
     }
     x += t.stride
@@ -77,7 +69,7 @@ func eachVector(_ t: ConvolveActivation, _ function: Int32) {
   }
 }
 
-@inline(__always)
+@inline(always)
 func activation(_ function: Int32, _ x: Vector, _ parameter: Float) -> Vector {
   let (zero, one) = (Vector(repeating: 0), Vector(repeating: 1))
   switch function {
@@ -102,7 +94,7 @@ func activation(_ function: Int32, _ x: Vector, _ parameter: Float) -> Vector {
 /// e^x, to about two units in the last place; results below 2^-126 are 2^-126.
 ///
 /// x = n log 2 + r, and e^r is a polynomial: Cephes' `expf` (S. Moshier).
-@inline(__always)
+@inline(always)
 func exponential(_ x: Vector) -> Vector {
   let clamped = maximum(Vector(repeating: -87.33), minimum(Vector(repeating: 89), x))
   // Added to a small float, 1.5 * 2^23 leaves its nearest integer in the low bits.
@@ -118,7 +110,7 @@ func exponential(_ x: Vector) -> Vector {
 }
 
 /// p of e^r = 1 + r + p r^2, for |r| up to log 2 / 2.
-@inline(__always)
+@inline(always)
 func exponentialTail(_ r: Vector) -> Vector {
   var p = Vector(repeating: 1.987_569_15e-4)
   p = multiplyAdd(Vector(repeating: 1.398_199_95e-3), p, r)
@@ -129,14 +121,14 @@ func exponentialTail(_ r: Vector) -> Vector {
 }
 
 /// e^x - 1, for x <= 0, to about two units in the last place.
-@inline(__always)
+@inline(always)
 func exponentialLessOne(_ x: Vector) -> Vector {
   let near = multiplyAdd(x, exponentialTail(x), x * x)
   return (exponential(x) - Vector(repeating: 1)).replacing(with: near, where: x .> Vector(repeating: -0.34))
 }
 
 /// log(1 + u), for u from 0 to 1: twice the area tangent of u / (2 + u), whose series has 1/19 (1/9)^9 left.
-@inline(__always)
+@inline(always)
 func logarithmOfOneAnd(_ u: Vector) -> Vector {
   let s = u / (u + Vector(repeating: 2))
   let square = s * s
@@ -154,7 +146,7 @@ func logarithmOfOneAnd(_ u: Vector) -> Vector {
 /// The normal distribution's Phi(x) = erfc(-x / sqrt 2) / 2, to 1.2e-7 and the rounding of x^2 / 2.
 ///
 /// erfc by Chebyshev's polynomial in t = 1 / (1 + z / 2): W. Press and others, Numerical Recipes, 6.2.
-@inline(__always)
+@inline(always)
 func normalDistribution(_ x: Vector) -> Vector {
   let one = Vector(repeating: 1)
   let z = magnitude(x) * Vector(repeating: 0.707_106_78)
@@ -173,11 +165,11 @@ func normalDistribution(_ x: Vector) -> Vector {
   return tail.replacing(with: one - tail, where: x .> Vector(repeating: 0))
 }
 
-@inline(__always)
+@inline(always)
 func magnitude(_ x: Vector) -> Vector { x.replacing(with: -x, where: x .< Vector(repeating: 0)) }
 
 /// Near 0 by Cephes' polynomial, whose last places 1 - 2 / (e^2x + 1) would lose.
-@inline(__always)
+@inline(always)
 func hyperbolicTangent(_ x: Vector) -> Vector {
   let magnitude = magnitude(x)
   let one = Vector(repeating: 1)
@@ -209,29 +201,45 @@ public func maximumOfSquares(
     var i = 0
     while i < columns {
       let result = maximumOfPairs(a + 2 &* i, a + (stride &+ 2 &* i))
-      if i &+ lanes <= room {
-        store(result, target + i)
-      } else {
-        var j = 0
-        while i &+ j < columns {
-          target[i &+ j] = result[j]
-          j = j &+ 1
-        }
-      }
+      storeFirst(room &- i, result, target + i)
       i = i &+ lanes
     }
     r = r &+ 1
   }
 }
 
-@inline(__always)
+/// The same of samples that are vectors: of channels side by side.
+///
+/// out[(r * columns + i) * lanes + l] = the greatest of the 2x2 samples from x[2r * rowStep + 2i * step + l] on.
+@inline(never)
+public func maximumOfVectorSquares(
+  _ x: UnsafePointer<Float>, step: Int, rowStep: Int, _ out: UnsafeMutablePointer<Float>, rows: Int,
+  columns: Int
+) {
+  var target = out
+  var r = 0
+  while r < rows {
+    var a = x + 2 &* r &* rowStep
+    var i = 0
+    while i < columns {
+      let b = a + rowStep
+      store(greater(greater(load(a), load(a + step)), greater(load(b), load(b + step))), target)
+      a += 2 &* step
+      target += lanes
+      i = i &+ 1
+    }
+    r = r &+ 1
+  }
+}
+
+@inline(always)
 func maximumOfPairs(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Vector {
   let (a0, a1, b0, b1) = (load(a), load(a + lanes), load(b), load(b + lanes))
   return greater(greater(even(a0, a1), odd(a0, a1)), greater(even(b0, b1), odd(b0, b1)))
 }
 
 /// The greater of each pair of lanes; NaN where either is.
-@inline(__always)
+@inline(always)
 func greater(_ a: Vector, _ b: Vector) -> Vector {
   maximum(a, b).replacing(with: a, where: a .!= a)
 }
@@ -259,12 +267,8 @@ public func softmaxRow(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Floa
     let distance = load(x + i) - Vector(repeating: most)
     // What is far below is nothing, as for x = -infinity.
     var power = exponential(distance).replacing(with: zero, where: distance .< Vector(repeating: -87.33))
-    if i &+ lanes <= count {
-      store(power, y + i)
-    } else {
-      power = zero.replacing(with: power, where: laneNumbers .< Float(count &- i))
-      storeFirst(count &- i, power, y + i)
-    }
+    power = zero.replacing(with: power, where: laneNumbers .< Float(count &- i))
+    storeFirst(count &- i, power, y + i)
     sums += power
     i = i &+ lanes
   }

@@ -70,7 +70,7 @@ public func boxRows(_ block: UnsafePointer<ConvolveBlock>) {
 }
 
 /// output[x] = sum over i < taps of source[x + i * step], and over i < restTaps of rest[x + i * restStep].
-@inline(__always)
+@inline(always)
 func sumTaps(
   _ source: UnsafePointer<Float>, _ step: Int, _ taps: Int, _ rest: UnsafePointer<Float>?, _ restTaps: Int,
   _ output: UnsafeMutablePointer<Float>, _ count: Int, _ restStep: Int = 0

@@ -47,7 +47,7 @@ public func packColumns(
   }
 }
 
-@inline(__always)
+@inline(always)
 func copyRun(
   _ source: UnsafePointer<Float>, _ step: Int, _ out: UnsafeMutablePointer<Float>, _ count: Int
 ) {

@@ -73,7 +73,7 @@ func last4(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 4, 2,
 
 /// Strips of `vectors` vectors from column `start`: those that fit (`whole`), or all that are left.
 /// Returns the first column that was not computed.
-@inline(__always)
+@inline(always)
 func strips(
   _ block: UnsafePointer<ConvolveBlock>, _ start: Int, _ rows: Int, _ vectors: Int, whole: Bool
 ) -> Int {
@@ -87,7 +87,7 @@ func strips(
 }
 
 /// One strip of columns, tile after tile downwards.
-@inline(__always)
+@inline(always)
 func strip(_ b: ConvolveBlock, _ x: Int, _ rows: Int, _ vectors: Int) {
   var y = 0
   while y < b.rows {
@@ -133,7 +133,7 @@ func strip(_ b: ConvolveBlock, _ x: Int, _ rows: Int, _ vectors: Int) {
 
 /// One kernel row for each output row, every kernel column: output rows before `split` read input row `r`,
 /// the others input row `r + kernelHeight`.
-@inline(__always)
+@inline(always)
 func step(
   _ sums: inout InlineArray<24, Vector>, _ b: ConvolveBlock, _ input: UnsafePointer<Float>,
   _ r: Int, split: Int, _ rows: Int, _ vectors: Int
@@ -154,7 +154,7 @@ func step(
 }
 
 /// One kernel column for output rows `first ..< end`.
-@inline(__always)
+@inline(always)
 func rowSums(
   _ sums: inout InlineArray<24, Vector>, _ x: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
   _ first: Int, _ end: Int, _ vectors: Int

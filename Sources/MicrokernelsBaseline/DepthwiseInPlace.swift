@@ -47,7 +47,7 @@ func inPlaceMiddle(_ t: ConvolveDepthwise, _ top: Int, _ left: Int) {
 func inPlaceRight(_ t: ConvolveDepthwise, _ top: Int, _ left: Int) { inPlaceBlock(t, top, left, false, true) }
 
 /// Seven rows of a vector of outputs, written out: loops would not be unrolled, which keeps all sums in memory.
-@inline(__always)
+@inline(always)
 func inPlaceBlock(_ t: ConvolveDepthwise, _ top: Int, _ left: Int, _ isFirst: Bool, _ isLast: Bool) {
   let kernel = (inPlaceWeights(t.weights), inPlaceWeights(t.weights + 3), inPlaceWeights(t.weights + 6))
   let step = t.inputStride
@@ -85,7 +85,7 @@ func inPlaceBlock(_ t: ConvolveDepthwise, _ top: Int, _ left: Int, _ isFirst: Bo
 /// A vector of a row one sample before, at and one sample after a place; or three weights, each in all lanes.
 typealias Triple = (Vector, Vector, Vector)
 
-@inline(__always)
+@inline(always)
 func inPlaceLine(_ p: UnsafePointer<Float>, _ columns: Int, _ isFirst: Bool, _ isLast: Bool) -> Triple {
   let at = isFirst && isLast ? loadLanes(p, laneMask(columns)) : load(p)
   return (
@@ -93,24 +93,24 @@ func inPlaceLine(_ p: UnsafePointer<Float>, _ columns: Int, _ isFirst: Bool, _ i
   )
 }
 
-@inline(__always)
+@inline(always)
 func inPlaceWeights(_ w: UnsafePointer<Float>) -> Triple {
   (Vector(repeating: w[0]), Vector(repeating: w[1]), Vector(repeating: w[2]))
 }
 
-@inline(__always)
+@inline(always)
 func inPlaceSum(
   _ start: Vector, _ kernel: (Triple, Triple, Triple), _ a: Triple, _ b: Triple, _ c: Triple
 ) -> Vector {
   inPlaceAdd(inPlaceAdd(inPlaceAdd(start, kernel.0, a), kernel.1, b), kernel.2, c)
 }
 
-@inline(__always)
+@inline(always)
 func inPlaceAdd(_ sum: Vector, _ w: Triple, _ line: Triple) -> Vector {
   multiplyAdd(multiplyAdd(multiplyAdd(sum, w.0, line.0), w.1, line.1), w.2, line.2)
 }
 
-@inline(__always)
+@inline(always)
 func inPlaceStore(_ v: Vector, _ p: UnsafeMutablePointer<Float>, _ kept: LaneMask, _ isNarrow: Bool) {
   if isNarrow { storeLanes(v, p, kept) } else { store(v, p) }
 }
@@ -119,23 +119,23 @@ func inPlaceStore(_ v: Vector, _ p: UnsafeMutablePointer<Float>, _ kept: LaneMas
   typealias LaneMask = UInt16
 
   /// The first lanes.
-  @inline(__always)
+  @inline(always)
   func laneMask(_ count: Int) -> LaneMask {
     count >= 16 ? 0xFFFF : LaneMask(truncatingIfNeeded: 1 &<< count &- 1)
   }
 
-  @inline(__always)
+  @inline(always)
   func loadLanes(_ p: UnsafePointer<Float>, _ mask: LaneMask) -> Vector {
     convolve_load_lanes_f32x16(p, mask)
   }
 
   /// Zero and the samples from `p` on. Read again: the compiler takes a shift of zeros apart.
-  @inline(__always)
+  @inline(always)
   func loadBefore(_ p: UnsafePointer<Float>, _: Vector, _ columns: Int) -> Vector {
     loadLanes(p - 1, laneMask(columns &+ 1) & 0xFFFE)
   }
 
-  @inline(__always)
+  @inline(always)
   func storeLanes(_ v: Vector, _ p: UnsafeMutablePointer<Float>, _ mask: LaneMask) {
     convolve_store_lanes_f32x16(p, mask, v)
   }
@@ -143,23 +143,23 @@ func inPlaceStore(_ v: Vector, _ p: UnsafeMutablePointer<Float>, _ kept: LaneMas
   typealias LaneMask = SIMD8<Int32>
 
   /// The first lanes.
-  @inline(__always)
+  @inline(always)
   func laneMask(_ count: Int) -> LaneMask {
     let end = LaneMask(repeating: Int32(truncatingIfNeeded: count))
     return LaneMask.zero.replacing(
       with: LaneMask(repeating: -1), where: LaneMask(0, 1, 2, 3, 4, 5, 6, 7) .< end)
   }
 
-  @inline(__always)
+  @inline(always)
   func loadLanes(_ p: UnsafePointer<Float>, _ mask: LaneMask) -> Vector { convolve_load_lanes_f32x8(p, mask) }
 
   /// Zero and the samples from `p` on. Read again: the compiler takes a shift of zeros apart.
-  @inline(__always)
+  @inline(always)
   func loadBefore(_ p: UnsafePointer<Float>, _: Vector, _ columns: Int) -> Vector {
     loadLanes(p - 1, laneMask(columns &+ 1) & LaneMask(0, -1, -1, -1, -1, -1, -1, -1))
   }
 
-  @inline(__always)
+  @inline(always)
   func storeLanes(_ v: Vector, _ p: UnsafeMutablePointer<Float>, _ mask: LaneMask) {
     convolve_store_lanes_f32x8(p, mask, v)
   }
@@ -167,16 +167,16 @@ func inPlaceStore(_ v: Vector, _ p: UnsafeMutablePointer<Float>, _ kept: LaneMas
   // Planes narrower than a vector are not taken.
   typealias LaneMask = Int
 
-  @inline(__always)
+  @inline(always)
   func laneMask(_ count: Int) -> LaneMask { count }
 
-  @inline(__always)
+  @inline(always)
   func loadLanes(_ p: UnsafePointer<Float>, _: LaneMask) -> Vector { load(p) }
 
   /// Zero and the samples from `p` on.
-  @inline(__always)
+  @inline(always)
   func loadBefore(_: UnsafePointer<Float>, _ at: Vector, _: Int) -> Vector { previous(Vector.zero, at) }
 
-  @inline(__always)
+  @inline(always)
   func storeLanes(_ v: Vector, _ p: UnsafeMutablePointer<Float>, _: LaneMask) { store(v, p) }
 #endif

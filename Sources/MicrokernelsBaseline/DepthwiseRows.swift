@@ -4,7 +4,7 @@ import CIntrinsics
 // samples is loaded once for all the rows that it belongs to. Feature maps of networks have 7, 14, 28, 56 rows.
 
 /// Rows of a block.
-@inline(__always) var depthwiseBlockRows: Int { 7 }
+@inline(always) var depthwiseBlockRows: Int { 7 }
 
 /// Copies rows of `width` samples to rows of `outStride`, each with `left` constants before it and constants up to
 /// the next row's samples after it. A vector beyond those is written too.
@@ -41,7 +41,7 @@ public func padRows(
   }
 }
 
-@inline(__always) var laneNumbers: Vector {
+@inline(always) var laneNumbers: Vector {
   #if AVX512
     return [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
   #elseif AVX2
@@ -80,7 +80,7 @@ func depthwise5(_ t: UnsafePointer<ConvolveDepthwise>) { depthwisePlane(t.pointe
   func depthwise3Stride2(_ t: UnsafePointer<ConvolveDepthwise>) { depthwisePlane(t.pointee, 3, 2) }
 #endif
 
-@inline(__always)
+@inline(always)
 func depthwisePlane(_ t: ConvolveDepthwise, _ height: Int, _ stride: Int) {
   var y = 0
   while y < t.rows {
@@ -98,7 +98,7 @@ func depthwisePlane(_ t: ConvolveDepthwise, _ height: Int, _ stride: Int) {
   }
 }
 
-@inline(__always)
+@inline(always)
 func depthwiseBlock(
   _ t: ConvolveDepthwise, _ height: Int, _ stride: Int, _ top: Int, _ left: Int, _ kept: Int
 ) {
@@ -181,7 +181,7 @@ public func depthwiseWeights(
 }
 
 /// Every first or every second sample.
-@inline(__always)
+@inline(always)
 func strided(_ from: UnsafePointer<Float>, _ stride: Int) -> Vector {
   stride == 1 ? load(from) : even(load(from), load(from + lanes))
 }

@@ -62,7 +62,7 @@ func direct2(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 2, wide
 @inline(never)
 func direct1(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 1, widestTile) }
 
-@inline(__always)
+@inline(always)
 func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
   // As in `tile`: as many sums as any instruction set has registers for, spelt out.
   let zero = Vector(repeating: 0)

@@ -36,7 +36,7 @@ public func fourierPass(_ pass: UnsafePointer<ConvolveFourierPass>) {
   }
 }
 
-@inline(__always)
+@inline(always)
 func butterfly(
   _ p: ConvolveFourierPass, _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int,
   _ yr: UnsafeMutablePointer<Float>, _ yi: UnsafeMutablePointer<Float>, _ n: Int,
@@ -161,7 +161,7 @@ public func joinLanes(_ z: UnsafeMutablePointer<Float>, n: Int) {
 }
 
 /// `a - b * c`, fused where the instruction set can.
-@inline(__always)
+@inline(always)
 func multiplySubtract(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
   #if AVX512 || AVX2 || arch(arm64)
     return a.addingProduct(-b, c)
@@ -171,7 +171,7 @@ func multiplySubtract(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
 }
 
 /// Output q of a butterfly, stored q * n further: times its twiddle, which is 1 for q = 0, or without twiddles times a scale.
-@inline(__always)
+@inline(always)
 func put(
   _ r: Vector, _ m: Vector, _ q: Int, _ w: UnsafePointer<Float>?, _ s: Float,
   _ yr: UnsafeMutablePointer<Float>, _ yi: UnsafeMutablePointer<Float>, _ n: Int

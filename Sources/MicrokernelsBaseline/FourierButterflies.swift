@@ -13,13 +13,13 @@ typealias Complex5 = (
   i4: Vector
 )
 
-@inline(__always)
+@inline(always)
 func dft2(_ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ next: Int) -> Complex2 {
   let (r0, i0, r1, i1) = (load(xr), load(xi), load(xr + next), load(xi + next))
   return (r0 + r1, i0 + i1, r0 - r1, i0 - i1)
 }
 
-@inline(__always)
+@inline(always)
 func dft3(_ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ next: Int) -> Complex3 {
   let (r0, i0) = (load(xr), load(xi))
   let (r1, i1) = (load(xr + next), load(xi + next))
@@ -32,7 +32,7 @@ func dft3(_ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ next: Int) -
   return (r0 + sr, i0 + si, mr + di, mi - dr, mr - di, mi + dr)
 }
 
-@inline(__always)
+@inline(always)
 func dft4(
   _ r0: Vector, _ i0: Vector, _ r1: Vector, _ i1: Vector, _ r2: Vector, _ i2: Vector, _ r3: Vector,
   _ i3: Vector
@@ -42,14 +42,14 @@ func dft4(
   return (ar + cr, ai + ci, br + di, bi - dr, ar - cr, ai - ci, br - di, bi + dr)
 }
 
-@inline(__always)
+@inline(always)
 func dft4(_ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ next: Int) -> Complex4 {
   dft4(
     load(xr), load(xi), load(xr + next), load(xi + next), load(xr + 2 &* next), load(xi + 2 &* next),
     load(xr + 3 &* next), load(xi + 3 &* next))
 }
 
-@inline(__always)
+@inline(always)
 func dft5(_ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ next: Int) -> Complex5 {
   let (r0, i0) = (load(xr), load(xi))
   let (r1, i1) = (load(xr + next), load(xi + next))
@@ -76,7 +76,7 @@ func dft5(_ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ next: Int) -
 }
 
 /// Outputs 0, 2, 4, 6 and 1, 3, 5, 7.
-@inline(__always)
+@inline(always)
 func dft8(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ next: Int
 ) -> (even: Complex4, odd: Complex4) {
@@ -97,7 +97,7 @@ func dft8(
   return (even, odd)
 }
 
-@inline(__always)
+@inline(always)
 func butterfly2(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
   _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float
@@ -107,7 +107,7 @@ func butterfly2(
   put(y.r1, y.i1, 1, w, s, yr, yi, n)
 }
 
-@inline(__always)
+@inline(always)
 func butterfly3(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
   _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float
@@ -118,7 +118,7 @@ func butterfly3(
   put(y.r2, y.i2, 2, w, s, yr, yi, n)
 }
 
-@inline(__always)
+@inline(always)
 func butterfly4(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
   _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float
@@ -130,7 +130,7 @@ func butterfly4(
   put(y.r3, y.i3, 3, w, s, yr, yi, n)
 }
 
-@inline(__always)
+@inline(always)
 func butterfly5(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
   _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float
@@ -143,7 +143,7 @@ func butterfly5(
   put(y.r4, y.i4, 4, w, s, yr, yi, n)
 }
 
-@inline(__always)
+@inline(always)
 func butterfly8(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
   _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float
@@ -160,7 +160,7 @@ func butterfly8(
 }
 
 /// Any odd radix, by sums and differences of inputs k and radix - k, kept in `work`: of twiddles or, without, of a scale.
-@inline(__always)
+@inline(always)
 func butterflyOdd(
   _ xr: UnsafePointer<Float>, _ xi: UnsafePointer<Float>, _ xNext: Int, _ yr: UnsafeMutablePointer<Float>,
   _ yi: UnsafeMutablePointer<Float>, _ n: Int, _ w: UnsafePointer<Float>?, _ s: Float, _ radix: Int,

@@ -7,14 +7,14 @@ import CIntrinsics
 // `accumulators`, which is how many weights a panel holds. The widest tiles also come with fewer rows.
 
 #if AVX512 || arch(arm64)
-  @inline(__always) var widestTile: Int { 4 }
-  @inline(__always) var tallestTile: Int { 6 }
+  @inline(always) var widestTile: Int { 4 }
+  @inline(always) var tallestTile: Int { 6 }
 #elseif AVX2
-  @inline(__always) var widestTile: Int { 2 }
-  @inline(__always) var tallestTile: Int { 6 }
+  @inline(always) var widestTile: Int { 2 }
+  @inline(always) var tallestTile: Int { 6 }
 #else
-  @inline(__always) var widestTile: Int { 2 }
-  @inline(__always) var tallestTile: Int { 4 }
+  @inline(always) var widestTile: Int { 2 }
+  @inline(always) var tallestTile: Int { 4 }
 #endif
 
 /// Lanes of a vector.
@@ -96,7 +96,7 @@ func tile2(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 2, widestTile) }
 @inline(never)
 func tile1(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 1, widestTile) }
 
-@inline(__always)
+@inline(always)
 func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
   // As many as any instruction set has registers for; those that a tile does not use are never made. (Spelt out:
   // InlineArray(repeating:) in two files becomes a weak symbol.)

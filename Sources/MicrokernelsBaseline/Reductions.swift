@@ -62,7 +62,7 @@ public func averageRows(_ t: UnsafePointer<ConvolveDepthwise>, kernelHeight: Int
   }
 }
 
-@inline(__always)
+@inline(always)
 func poolRows(_ t: ConvolveDepthwise, _ kernelHeight: Int, _ stride: Int, _ isMaximum: Bool) {
   var y = 0
   while y < t.rows {

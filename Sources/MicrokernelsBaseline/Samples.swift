@@ -54,7 +54,7 @@ public func widen(
 
 /// `v * scale + bias`, clamped to 0 ... limit and rounded to nearest, ties to even, as the low bits of
 /// each lane. NaN becomes 0. Adding 2^23 to a smaller float leaves its nearest integer in the low bits.
-@_transparent  // @inline(__always) gives up here, and passes vectors through memory
+@_transparent  // @inline(always) gives up here, and passes vectors through memory
 func quantized(_ v: Vector, _ scale: Vector, _ bias: Vector, _ limit: Vector) -> IntVector {
   let clamped = minimum(maximum(multiplyAdd(bias, v, scale), Vector(repeating: 0)), limit)
   return unsafeBitCast(clamped + Vector(repeating: 8_388_608), to: IntVector.self)

@@ -35,7 +35,7 @@ public func transpose(
 }
 
 /// A square block; `wide` columns of it are stored.
-@inline(__always)
+@inline(always)
 func transposeBlock(
   _ source: UnsafePointer<Float>, _ sourceStride: Int, _ out: UnsafeMutablePointer<Float>, _ outStride: Int,
   _ wide: Int
@@ -71,7 +71,7 @@ func transposeBlock(
   }
 }
 
-@inline(__always)
+@inline(always)
 func interleaved(_ rows: InlineArray<16, Vector>) -> InlineArray<16, Vector> {
   var result = rows
   let half = lanes &>> 1

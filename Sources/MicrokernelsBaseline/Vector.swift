@@ -9,38 +9,53 @@ import CIntrinsics
 #if AVX512
   typealias Vector = SIMD16<Float>
   typealias IntVector = SIMD16<Int32>
-  @inline(__always) var lanes: Int { 16 }
-  @inline(__always) var accumulators: Int { 24 }  // of 32 registers
+  @inline(always) var lanes: Int { 16 }
+  @inline(always) var accumulators: Int { 24 }  // of 32 registers
 #elseif AVX2
   typealias Vector = SIMD8<Float>
   typealias IntVector = SIMD8<Int32>
-  @inline(__always) var lanes: Int { 8 }
-  @inline(__always) var accumulators: Int { 12 }  // of 16 registers
+  @inline(always) var lanes: Int { 8 }
+  @inline(always) var accumulators: Int { 12 }  // of 16 registers
 #else
   typealias Vector = SIMD4<Float>
   typealias IntVector = SIMD4<Int32>
-  @inline(__always) var lanes: Int { 4 }
+  @inline(always) var lanes: Int { 4 }
   #if arch(arm64)
-    @inline(__always) var accumulators: Int { 24 }  // of 32 registers
+    @inline(always) var accumulators: Int { 24 }  // of 32 registers
   #else
-    @inline(__always) var accumulators: Int { 8 }  // of 16 registers
+    @inline(always) var accumulators: Int { 8 }  // of 16 registers
   #endif
 #endif
 
 /// Reads one vector from an address of any alignment.
-@inline(__always)
+@inline(always)
 func load(_ p: UnsafePointer<Float>) -> Vector {
   UnsafeRawPointer(p).loadUnaligned(as: Vector.self)
 }
 
 /// Writes one vector to an address of any alignment.
-@inline(__always)
+@inline(always)
 func store(_ v: Vector, _ p: UnsafeMutablePointer<Float>) {
   UnsafeMutableRawPointer(p).storeBytes(of: v, as: Vector.self)
 }
 
+/// Writes the first lanes of a vector, all of them where `count` is as many or more.
+@inline(always)
+func storeFirst(_ count: Int, _ v: Vector, _ p: UnsafeMutablePointer<Float>) {
+  #if AVX512
+    convolve_store_lanes_f32x16(p, laneMask(count), v)
+  #else
+    if count >= lanes { return store(v, p) }
+    var i = 0
+    while i < count {
+      p[i] = v[i]
+      i = i &+ 1
+    }
+  #endif
+}
+
 /// `a + b * c`, fused where the instruction set can.
-@inline(__always)
+@inline(always)
 func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
   #if AVX512 || AVX2 || arch(arm64)
     return a.addingProduct(b, c)
@@ -49,7 +64,7 @@ func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
   #endif
 }
 
-@inline(__always)
+@inline(always)
 func squareRoot(_ v: Vector) -> Vector {
   #if AVX512
     return convolve_sqrt_f32x16(v)
@@ -61,7 +76,7 @@ func squareRoot(_ v: Vector) -> Vector {
 }
 
 /// Writes one vector around the caches, to an address aligned to the vector's size.
-@inline(__always)
+@inline(always)
 func stream(_ v: Vector, _ p: UnsafeMutablePointer<Float>) {
   #if AVX512
     convolve_stream_f32x16(p, v)
@@ -73,15 +88,15 @@ func stream(_ v: Vector, _ p: UnsafeMutablePointer<Float>) {
 }
 
 /// The greater of each pair of lanes; `b` where either is NaN.
-@inline(__always)
+@inline(always)
 func maximum(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .> b) }
 
 /// The lesser of each pair of lanes; `b` where either is NaN.
-@inline(__always)
+@inline(always)
 func minimum(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .< b) }
 
 /// Reads one vector of 8-bit integers as floats.
-@inline(__always)
+@inline(always)
 func loadFloats(_ p: UnsafePointer<UInt8>) -> Vector {
   #if AVX512
     return convolve_load_bytes_f32x16(p)
@@ -93,7 +108,7 @@ func loadFloats(_ p: UnsafePointer<UInt8>) -> Vector {
 }
 
 /// Reads one vector of 16-bit integers as floats.
-@inline(__always)
+@inline(always)
 func loadFloats(_ p: UnsafePointer<UInt16>) -> Vector {
   #if AVX512
     return convolve_load_shorts_f32x16(p)
@@ -105,7 +120,7 @@ func loadFloats(_ p: UnsafePointer<UInt16>) -> Vector {
 }
 
 /// Writes the low byte of each lane.
-@inline(__always)
+@inline(always)
 func storeBytes(_ v: IntVector, _ p: UnsafeMutablePointer<UInt8>) {
   #if AVX512
     convolve_store_bytes_i32x16(p, v)
@@ -117,7 +132,7 @@ func storeBytes(_ v: IntVector, _ p: UnsafeMutablePointer<UInt8>) {
 }
 
 /// Writes the low half of each lane.
-@inline(__always)
+@inline(always)
 func storeShorts(_ v: IntVector, _ p: UnsafeMutablePointer<UInt16>) {
   #if AVX512
     convolve_store_shorts_i32x16(p, v)
@@ -129,7 +144,7 @@ func storeShorts(_ v: IntVector, _ p: UnsafeMutablePointer<UInt16>) {
 }
 
 /// Every second lane of two vectors, from the first.
-@inline(__always)
+@inline(always)
 func even(_ a: Vector, _ b: Vector) -> Vector {
   #if AVX512
     return convolve_even_f32x16(a, b)
@@ -141,7 +156,7 @@ func even(_ a: Vector, _ b: Vector) -> Vector {
 }
 
 /// Every second lane of two vectors, from the second.
-@inline(__always)
+@inline(always)
 func odd(_ a: Vector, _ b: Vector) -> Vector {
   #if AVX512
     return convolve_odd_f32x16(a, b)
@@ -153,7 +168,7 @@ func odd(_ a: Vector, _ b: Vector) -> Vector {
 }
 
 /// The first halves of two vectors, lane by lane in turn.
-@inline(__always)
+@inline(always)
 func interleaveLow(_ a: Vector, _ b: Vector) -> Vector {
   #if AVX512
     return convolve_low_f32x16(a, b)
@@ -165,7 +180,7 @@ func interleaveLow(_ a: Vector, _ b: Vector) -> Vector {
 }
 
 /// The second halves of two vectors, lane by lane in turn.
-@inline(__always)
+@inline(always)
 func interleaveHigh(_ a: Vector, _ b: Vector) -> Vector {
   #if AVX512
     return convolve_high_f32x16(a, b)
@@ -177,7 +192,7 @@ func interleaveHigh(_ a: Vector, _ b: Vector) -> Vector {
 }
 
 /// Every lane's right neighbour; `b`'s first at the end.
-@inline(__always)
+@inline(always)
 func next(_ a: Vector, _ b: Vector) -> Vector {
   #if AVX512
     return convolve_next_f32x16(a, b)
@@ -189,7 +204,7 @@ func next(_ a: Vector, _ b: Vector) -> Vector {
 }
 
 /// One lane back: the last of a, and then b without its last.
-@inline(__always)
+@inline(always)
 func previous(_ a: Vector, _ b: Vector) -> Vector {
   #if AVX512
     return convolve_previous_f32x16(a, b)
@@ -201,7 +216,7 @@ func previous(_ a: Vector, _ b: Vector) -> Vector {
 }
 
 /// The sum of all lanes, pair by pair. (`sum()` becomes a weak symbol.)
-@inline(__always)
+@inline(always)
 func sumOfLanes(_ v: Vector) -> Float {
   var pairs = even(v, v) + odd(v, v)
   pairs = even(pairs, pairs) + odd(pairs, pairs)

@@ -6,14 +6,14 @@ import CIntrinsics
 //
 // A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks" (2016); points by measurement.
 
-@inline(__always) var smallPoint: Float { 2 / 3 }
-@inline(__always) var largePoint: Float { 3 / 2 }
+@inline(always) var smallPoint: Float { 2 / 3 }
+@inline(always) var largePoint: Float { 3 / 2 }
 /// Their squares, whose product is 1.
-@inline(__always) var smallSquare: Float { 4 / 9 }
-@inline(__always) var largeSquare: Float { 9 / 4 }
+@inline(always) var smallSquare: Float { 4 / 9 }
+@inline(always) var largeSquare: Float { 9 / 4 }
 
 /// B^T d: six inputs, vectors side by side, to six, stored `step` apart.
-@inline(__always)
+@inline(always)
 func transformInput(
   _ d: UnsafePointer<Float>, stride: Int, _ out: UnsafeMutablePointer<Float>, _ step: Int
 ) {
@@ -39,7 +39,7 @@ func transformInput(
 ///   - rows: the first tile's first row; a tile is `side` columns, which are vectors, further than the one before.
 ///   - out: entry (i, j) of tile t is stored at `out + (size * i + j) * step + t * tileStep`.
 ///   - scratch: room for `size` * `size` vectors.
-@inline(__always)
+@inline(always)
 func transformInputs(
   _ rows: UnsafePointer<Float>, _ rowStride: Int, _ side: Int, _ out: UnsafeMutablePointer<Float>,
   _ step: Int, _ tiles: Int, _ tileStep: Int, _ scratch: UnsafeMutablePointer<Float>, _ size: Int
@@ -81,7 +81,7 @@ func winograd6Input(
 }
 
 /// A^T m: six products, `step` apart, to four outputs.
-@inline(__always)
+@inline(always)
 func transformOutput(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector, Vector, Vector) {
   let (m0, m1, m2) = (load(m), load(m + step), load(m + 2 &* step))
   let (m3, m4, m5) = (load(m + 3 &* step), load(m + 4 &* step), load(m + 5 &* step))
@@ -134,7 +134,7 @@ func winograd4Output(
 }
 
 /// G w: three weights to six, of which the first and the last are weights themselves.
-@inline(__always)
+@inline(always)
 func transformWeights(_ w0: Vector, _ w1: Vector, _ w2: Vector) -> (Vector, Vector, Vector, Vector) {
   // Values of the quadratic at +-p, over 2 p^2 (p^2 - q^2), q being the other point.
   let small = 1 / (2 * smallSquare * (smallSquare - largeSquare))
@@ -188,16 +188,6 @@ func winograd4Weights(
     storeFirst(count, e, target + 4 &* step)
     storeFirst(count, w2, target + 5 &* step)
     r = r &+ 1
-  }
-}
-
-@inline(__always)
-func storeFirst(_ count: Int, _ v: Vector, _ out: UnsafeMutablePointer<Float>) {
-  if count >= lanes { return store(v, out) }
-  var i = 0
-  while i < count {
-    out[i] = v[i]
-    i = i &+ 1
   }
 }
 

@@ -7,7 +7,7 @@ import CIntrinsics
 // A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks" (2016).
 
 /// B^T d: four inputs, vectors side by side, to four, stored `step` apart.
-@inline(__always)
+@inline(always)
 func transformInput2(
   _ d: UnsafePointer<Float>, stride: Int, _ out: UnsafeMutablePointer<Float>, _ step: Int
 ) {
@@ -28,7 +28,7 @@ func winograd2Input(
 }
 
 /// A^T m: four products, `step` apart, to two outputs.
-@inline(__always)
+@inline(always)
 func transformOutput2(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector) {
   let (m0, m1, m2, m3) = (load(m), load(m + step), load(m + 2 &* step), load(m + 3 &* step))
   return (m0 + m1 + m2, m1 - m2 - m3)
@@ -40,7 +40,7 @@ func transformOutput2(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector
 ///   - m: entry (i, j) of the products of tile t is at `m + (size * i + j) * step + t * tileStep`.
 ///   - out: tile t's columns are the vectors 2t and 2t + 1 of two rows.
 ///   - scratch: room for 2 * `size` vectors.
-@inline(__always)
+@inline(always)
 func transformOutputPairs(
   _ m: UnsafePointer<Float>, _ step: Int, _ tiles: Int, _ tileStep: Int, _ bias: UnsafePointer<Float>,
   _ out: UnsafeMutablePointer<Float>, _ outStride: Int, _ scratch: UnsafeMutablePointer<Float>, _ size: Int

@@ -4,7 +4,7 @@ import CIntrinsics
 // their points are those of F(4x4, 3x3); the degrees of outputs and weights are exchanged.
 
 /// A^T m: six products, `step` apart, to two outputs.
-@inline(__always)
+@inline(always)
 func transformOutput5(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector) {
   let (m0, m1, m2) = (load(m), load(m + step), load(m + 2 &* step))
   let (m3, m4, m5) = (load(m + 3 &* step), load(m + 4 &* step), load(m + 5 &* step))
@@ -22,7 +22,7 @@ func winograd5Output(
 }
 
 /// G w: five weights to six, of which the first and the last are weights themselves.
-@inline(__always)
+@inline(always)
 func transformWeights5(
   _ w0: Vector, _ w1: Vector, _ w2: Vector, _ w3: Vector, _ w4: Vector
 ) -> (Vector, Vector, Vector, Vector) {

@@ -68,6 +68,13 @@ extension Operators {
     }
 
     public func step(_ site: StepSite) -> (any Step)? {
+      let batch = site.inputs[0].shape[0]
+      // One sample's weights are read once, as they lie.
+      if batch > 1, site.isConstant[1...].allSatisfy({ $0 }),
+        PackedLinear.accepts(batch: batch, weight: site.inputs[1].shape)
+      {
+        return LinearStep(site)
+      }
       let product = MatrixProduct(site.inputs[0].shape, site.inputs[1].shape, transposeB: true)
       let (y, features) = (site.outputPointer, site.output.shape[1])
       let (count, hasBias) = (site.output.shape.count, site.inputs.count > 2)

@@ -79,7 +79,7 @@ extension Lowering {
             let shapes = inputs(from[0]).prefix(2).map { nodes[$0].shape }
             guard !conv.hasResidual, !conv.epilogue.maxPools, shapes[0].rank == 4,
               let geometry = try? ConvolutionGeometry(input: shapes[0], weight: shapes[1], conv.options),
-              ConvolutionPlan.estimatedCycles(geometry)[0].algorithm.transforms
+              ConvolutionPlan.estimatedCycles(geometry)[0].algorithm.poolsItself(geometry)
             else { return false }
             conv.epilogue.maxPools = true
             return true

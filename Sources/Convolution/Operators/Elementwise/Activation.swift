@@ -38,6 +38,16 @@ public enum Activation: Sendable, Hashable {
     return map(input) { value($0) }
   }
 
+  /// Whether a greater x never has a lesser value, so that the greatest of some values is the value of the greatest x.
+  var isNondecreasing: Bool {
+    switch self {
+    case .relu, .relu6, .tanh, .sigmoid, .softplus: true
+    case .leakyRelu(let slope): slope >= 0
+    case .elu(let alpha): alpha >= 0
+    case .gelu, .silu, .hardswish: false
+    }
+  }
+
   /// The function among those of `Microkernels.activate`, and its parameter.
   var vectorFunction: (code: Int32, parameter: Float) {
     switch self {

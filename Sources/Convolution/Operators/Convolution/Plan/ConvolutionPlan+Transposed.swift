@@ -38,7 +38,7 @@ extension ConvolutionPlan {
         if planned.workspaceBytes > options.workspaceLimit ?? .max { fallthrough }
         try self.init(
           geometry, algorithm, planned, from: geometry.outputShape, to: geometry.inputShape, epilogue,
-          poolsItself: algorithm.poolsItself)
+          poolsItself: algorithm.poolsItself(turned))
         return
       default:
         self = try ConvolutionPlan(

@@ -45,7 +45,14 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
 
     /// Whether the maximum of 2x2 outputs is taken as they are stored.
-    var poolsItself: Bool { self == .direct || winograd.map { !$0.isLine } ?? false }
+    package func poolsItself(_ geometry: ConvolutionGeometry) -> Bool {
+      switch self {
+      case .direct: true
+      case .depthwise: DepthwiseBlocks.accepts(geometry)
+      case .winograd4, .winograd2, .winograd5, .winograd1d: !winograd!.isLine
+      case .loops, .tiles, .scatter, .fourier: false
+      }
+    }
 
     /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3),
     /// 1.2 to 3.1 for F(2x2, 5x5) and 1.3 to 3.0 for F(4, 3), the greatest with three input channels; for Fourier
@@ -146,7 +153,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
     try self.init(
       geometry, algorithm, planned, from: geometry.inputShape, to: geometry.outputShape, epilogue,
-      poolsItself: algorithm.poolsItself)
+      poolsItself: algorithm.poolsItself(geometry))
   }
 
   init(
@@ -202,7 +209,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case .fourier: FourierConvolution(g, weight, bias)
     case .depthwise:
       if DepthwiseBlocks.accepts(g) {
-        DepthwiseBlocks(g, weight, bias)
+        DepthwiseBlocks(g, weight, bias, maxPools: epilogue.maxPools)
       } else {
         DepthwiseConvolution(g, weight, bias)
       }

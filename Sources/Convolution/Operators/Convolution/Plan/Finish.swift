@@ -11,6 +11,8 @@ struct Finish: @unchecked Sendable {
   private let residual: UnsafePointer<Float>?
   /// Whether there is nothing to do.
   let isIdentity: Bool
+  /// Whether the maximum of some finished outputs is their maximum, finished.
+  let keepsOrder: Bool
 
   init(
     _ activation: Activation?, adding residual: UnsafePointer<Float>?, to outputs: UnsafeMutablePointer<Float>
@@ -18,6 +20,7 @@ struct Finish: @unchecked Sendable {
     (function, parameter) = activation?.vectorFunction ?? (CONVOLVE_IDENTITY, 0)
     (self.outputs, self.residual) = (outputs, residual)
     isIdentity = activation == nil && residual == nil
+    keepsOrder = activation?.isNondecreasing ?? true
   }
 
   /// Finishes outputs that lie side by side.
@@ -30,9 +33,9 @@ struct Finish: @unchecked Sendable {
     finish(start, rows, columns, stride, adding: residual(of: start))
   }
 
-  /// Finishes outputs that lie elsewhere for now; there is no residual for them.
-  func apart(_ start: UnsafeMutablePointer<Float>, count: Int) {
-    finish(start, 1, count, 0, adding: nil)
+  /// Finishes rows of outputs that lie elsewhere for now, `stride` elements apart; there is no residual for them.
+  func apart(_ start: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int) {
+    finish(start, rows, columns, stride, adding: nil)
   }
 
   /// Asks for the residual of rows of outputs that are about to be finished.

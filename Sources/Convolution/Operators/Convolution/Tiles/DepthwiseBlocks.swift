@@ -16,6 +16,8 @@ struct DepthwiseBlocks: PlannedConvolution {
   private let margins: [(column: Int, sample: Int)]
 
   let runs: [Run]
+  /// Whether the maximum of every 2x2 outputs is stored, instead of the outputs.
+  private let pools: Bool
 
   /// What is done with each window.
   private enum Operation: Sendable {
@@ -46,10 +48,12 @@ struct DepthwiseBlocks: PlannedConvolution {
   /// Floats of a band: half a first-level cache.
   private static let largestBand = 6000
 
+  /// - Parameter maxPools: whether the maximum of 2x2 outputs is stored, instead of the outputs.
   /// - Precondition: ``accepts(_:)`` the geometry.
-  init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
+  init(_ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?, maxPools: Bool = false) {
     self.init(
-      g, .correlation(weights: w.scalars, bias: bias ?? [Float](repeating: 0, count: g.outChannels)))
+      g, .correlation(weights: w.scalars, bias: bias ?? [Float](repeating: 0, count: g.outChannels)),
+      pools: maxPools)
   }
 
   /// The greatest sample of each window.
@@ -60,14 +64,15 @@ struct DepthwiseBlocks: PlannedConvolution {
   /// - Precondition: the strides are both 1 or both 2, and nothing is dilated.
   init(average g: ConvolutionGeometry, divisor: Float) { self.init(g, .average(divisor: divisor)) }
 
-  private init(_ g: ConvolutionGeometry, _ operation: Operation) {
+  private init(_ g: ConvolutionGeometry, _ operation: Operation, pools: Bool = false) {
     geometry = g
-    self.operation = operation
+    (self.operation, self.pools) = (operation, pools)
     let stride = g.stride[1]
     let columns = (g.output[2] - 1) * stride + g.kernel[2]
     self.columns = columns
-    // Whole blocks of seven rows.
-    let room = max(1, (Self.largestBand / columns - g.kernel[1]) / stride / 7) * 7
+    // Whole blocks of seven rows, or pairs of them, whose rows are pooled.
+    let unit = pools ? 14 : 7
+    let room = max(1, (Self.largestBand / columns - g.kernel[1]) / stride / unit) * unit
     let tall = min(g.output[1], room)
     bandRows = (max(7, tall) - 1) * stride + g.kernel[1]
     var (bands, runs): ([Band], [Run]) = ([], [])
@@ -104,10 +109,11 @@ struct DepthwiseBlocks: PlannedConvolution {
   /// places.
   private var together: Int { bands.count > 1 ? 1 : max(1, Self.largestBand / bandCount) }
 
-  /// Rows shorter than a vector are computed aside: the last would be written beyond the plane.
+  /// Outputs are computed aside where they are pooled, and rows shorter than a vector, as the last would be written
+  /// beyond the plane: those of a band, with room for vectors that are written and read beyond them.
   private var asideCount: Int {
-    let lanes = kernels.tileShapes.lanes
-    return geometry.output[2] < lanes ? geometry.output[1] * geometry.output[2] + lanes : 0
+    let (lanes, width) = (kernels.tileShapes.lanes, geometry.output[2])
+    return pools || width < lanes ? bands.map(\.rows.count).max()! * width + 2 * lanes : 0
   }
 
   var workspaceBytes: Int {
@@ -122,8 +128,8 @@ struct DepthwiseBlocks: PlannedConvolution {
     let g = geometry
     let (height, width) = (g.output[1], g.output[2])
     let inputPlane = g.input[1] * g.input[2]
-    let (bandCount, together) = (bandCount, together)
-    let isNarrow = asideCount > 0
+    let (bandCount, together, asideCount) = (bandCount, together, asideCount)
+    let plane = pools ? height / 2 * (width / 2) : height * width
     let planes = g.batch * g.outChannels
     // Planes may be small, so that a piece takes many.
     let pieces = min(planes, 8 * pool.threadCount)
@@ -136,22 +142,21 @@ struct DepthwiseBlocks: PlannedConvolution {
           while first < last {
             let some = first..<min(last, first + together)
             for band in bands {
-              for plane in some {
-                let (n, k) = (plane / g.outChannels, plane % g.outChannels)
+              for i in some {
+                let (n, k) = (i / g.outChannels, i % g.outChannels)
                 let source = x + (n * g.inChannels + k * g.inChannels / g.outChannels) * inputPlane
-                copy(runs[band.runs], source, to: scratch + (plane - first) * bandCount)
+                copy(runs[band.runs], source, to: scratch + (i - first) * bandCount)
               }
-              for plane in some {
-                let out = y + plane * height * width
+              for i in some {
+                let start = pools ? band.rows.lowerBound / 2 * (width / 2) : band.rows.lowerBound * width
+                let out = y + (i * plane + start)
+                let target = asideCount > 0 ? aside : out
                 var block = ConvolveDepthwise(
-                  input: UnsafePointer(scratch + (plane - first) * bandCount), inputStride: columns,
+                  input: UnsafePointer(scratch + (i - first) * bandCount), inputStride: columns,
                   weights: UnsafePointer(scratch), kernelWidth: g.kernel[2], bias: 0,
-                  output: (isNarrow ? aside : out) + band.rows.lowerBound * width, outputStride: width,
-                  rows: band.rows.count, columns: width, zeros: nil)
-                compute(&block, plane % g.outChannels)
-                let (start, count) = (band.rows.lowerBound * width, band.rows.count * width)
-                if isNarrow { (out + start).update(from: aside + start, count: count) }
-                finish(out + start, count: count)
+                  output: target, outputStride: width, rows: band.rows.count, columns: width, zeros: nil)
+                compute(&block, i % g.outChannels)
+                store(target, rows: band.rows.count, to: out, finish)
               }
             }
             first = some.upperBound
@@ -161,9 +166,26 @@ struct DepthwiseBlocks: PlannedConvolution {
     }
   }
 
+  /// Finishes the rows of a band, which may have been computed aside.
+  private func store(
+    _ rows: UnsafeMutablePointer<Float>, rows height: Int, to out: UnsafeMutablePointer<Float>,
+    _ finish: Finish
+  ) {
+    let width = geometry.output[2]
+    guard pools else {
+      if rows != out { out.update(from: rows, count: height * width) }
+      return finish(out, count: height * width)
+    }
+    // A quarter of the outputs is finished, if that comes to the same.
+    if !finish.keepsOrder { finish.apart(rows, rows: 1, columns: height * width, stride: 0) }
+    kernels.maximumOfSquares(
+      rows, stride: width, out, outStride: width / 2, rows: height / 2, columns: width / 2)
+    if finish.keepsOrder { finish(out, count: height / 2 * (width / 2)) }
+  }
+
   /// Whether planes are read where they lie.
   private var isInPlace: Bool {
-    guard case .correlation = operation, geometry.mode == .zeros, geometry.kernel == [1, 3, 3],
+    guard case .correlation = operation, !pools, geometry.mode == .zeros, geometry.kernel == [1, 3, 3],
       geometry.stride[1] == 1, geometry.padding[1...].allSatisfy({ $0 == Padding.Amount(1, 1) })
     else { return false }
     return kernels.depthwiseInPlaceTakes(rows: geometry.output[1], columns: geometry.output[2])

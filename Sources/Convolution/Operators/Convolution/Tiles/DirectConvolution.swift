@@ -262,7 +262,7 @@ struct DirectConvolution: PlannedConvolution {
     Scratch.withFloats(copyCount + asideCount + channels * sumsStep) { scratch in
       let aside = scratch + copyCount
       let sums = aside + asideCount
-      func finished(_ panel: Int, _ sums: UnsafePointer<Float>) {
+      func finished(_ panel: Int, _ sums: UnsafeMutablePointer<Float>) {
         for channel in stride(from: 0, to: weights.widths[panel], by: product.shapes.lanes) {
           let row = weights.firstRows[panel] + channel
           store(
@@ -327,7 +327,7 @@ struct DirectConvolution: PlannedConvolution {
 
   /// Stores the sums of at most a vector of channels. Outputs apart from one another are left to be finished later.
   private func store(
-    _ sums: UnsafePointer<Float>, _ step: Int, channels: Int, _ outputs: Int, _ target: Target,
+    _ sums: UnsafeMutablePointer<Float>, _ step: Int, channels: Int, _ outputs: Int, _ target: Target,
     to y: UnsafeMutablePointer<Float>, _ aside: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     switch target {
@@ -348,14 +348,9 @@ struct DirectConvolution: PlannedConvolution {
         }
       }
     case .squares(let place, let rows, let columns, let stride):
-      product.kernels.transpose(
-        sums, sourceStride: step, aside, outStride: outputs, rows: outputs, columns: channels)
-      finish.apart(aside, count: channels * outputs)
-      for channel in 0..<channels {
-        product.kernels.maximumOfSquares(
-          aside + channel * outputs, stride: columns, y + (channel * targetPlane + place), outStride: stride,
-          rows: rows / 2, columns: columns / 2)
-      }
+      product.storeSquares(
+        sums, step: step, rows: rows, columns: columns, channels: channels, to: y + place, stride: stride,
+        plane: targetPlane, aside, finish)
     }
   }
 }

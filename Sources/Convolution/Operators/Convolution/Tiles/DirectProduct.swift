@@ -52,4 +52,32 @@ struct DirectProduct: Sendable {
       }
     }
   }
+
+  /// Stores the maximum of every 2x2 outputs of at most a vector of channels, finished.
+  /// - Parameters:
+  ///   - sums: rows of outputs, each a vector of channels; they are changed.
+  ///   - step: from output to output.
+  ///   - y: the first channel's plane, whose rows are `stride` elements apart.
+  ///   - plane: from channel to channel.
+  ///   - aside: room for a quarter of the outputs.
+  func storeSquares(
+    _ sums: UnsafeMutablePointer<Float>, step: Int, rows: Int, columns: Int, channels: Int,
+    to y: UnsafeMutablePointer<Float>, stride: Int, plane: Int, _ aside: UnsafeMutablePointer<Float>,
+    _ finish: Finish
+  ) {
+    let lanes = shapes.lanes
+    // A quarter of the outputs is finished, if that comes to the same.
+    if !finish.keepsOrder { finish.apart(sums, rows: rows * columns, columns: lanes, stride: step) }
+    let (high, wide) = (rows / 2, columns / 2)
+    kernels.maximumOfVectorSquares(
+      sums, step: step, rowStep: columns * step, aside, rows: high, columns: wide)
+    if finish.keepsOrder { finish.apart(aside, rows: 1, columns: high * wide * lanes, stride: 0) }
+    // Whole rows lie side by side.
+    let together = wide == stride ? max(1, high) : 1
+    for row in Swift.stride(from: 0, to: high, by: together) {
+      kernels.transpose(
+        aside + row * wide * lanes, sourceStride: lanes, y + row * stride, outStride: plane,
+        rows: together * wide, columns: channels)
+    }
+  }
 }

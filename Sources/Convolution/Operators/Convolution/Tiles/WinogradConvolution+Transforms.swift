@@ -151,16 +151,10 @@ extension WinogradConvolution {
     }
     let y = y + band.sample * g.outChannels * plane
     if pools {
-      let (aside, count) = (out + bandCount, place.rows.count * pitch)
-      product.kernels.transpose(
-        out, sourceStride: lanes, aside, outStride: count, rows: count, columns: channels)
-      finish.apart(aside, count: channels * count)
-      let corner = place.rows.lowerBound / 2 * (width / 2) + place.columns.lowerBound / 2
-      for channel in 0..<channels {
-        product.kernels.maximumOfSquares(
-          aside + channel * count, stride: pitch, y + (channel * plane + corner), outStride: width / 2,
-          rows: place.rows.count / 2, columns: pitch / 2)
-      }
+      product.storeSquares(
+        out, step: lanes, rows: place.rows.count, columns: pitch, channels: channels,
+        to: y + (place.rows.lowerBound / 2 * (width / 2) + place.columns.lowerBound / 2), stride: width / 2,
+        plane: plane, out + bandCount, finish)
       return
     }
     let corner =
