@@ -131,8 +131,9 @@ struct DepthwiseBlocks: PlannedConvolution {
     let (bandCount, together, asideCount) = (bandCount, together, asideCount)
     let plane = pools ? height / 2 * (width / 2) : height * width
     let planes = g.batch * g.outChannels
-    // Planes may be small, so that a piece takes many.
-    let pieces = min(planes, 8 * pool.threadCount)
+    let pieces = pieces(planes, pool)
+    /// The input plane of an output plane.
+    func source(_ i: Int) -> Int { i * g.inChannels / g.outChannels }
     pool.parallelFor(pieces) { piece in
       Scratch.withFloats(together * bandCount + asideCount) { scratch in
         let aside = scratch + together * bandCount
@@ -142,17 +143,17 @@ struct DepthwiseBlocks: PlannedConvolution {
           while first < last {
             let some = first..<min(last, first + together)
             for band in bands {
-              for i in some {
-                let (n, k) = (i / g.outChannels, i % g.outChannels)
-                let source = x + (n * g.inChannels + k * g.inChannels / g.outChannels) * inputPlane
-                copy(runs[band.runs], source, to: scratch + (i - first) * bandCount)
+              for plane in source(first)...source(some.upperBound - 1) {
+                copy(
+                  runs[band.runs], x + plane * inputPlane,
+                  to: scratch + (plane - source(first)) * bandCount)
               }
               for i in some {
                 let start = pools ? band.rows.lowerBound / 2 * (width / 2) : band.rows.lowerBound * width
                 let out = y + (i * plane + start)
                 let target = asideCount > 0 ? aside : out
                 var block = ConvolveDepthwise(
-                  input: UnsafePointer(scratch + (i - first) * bandCount), inputStride: columns,
+                  input: UnsafePointer(scratch + (source(i) - source(first)) * bandCount), inputStride: columns,
                   weights: UnsafePointer(scratch), kernelWidth: g.kernel[2], bias: 0,
                   output: target, outputStride: width, rows: band.rows.count, columns: width, zeros: nil)
                 compute(&block, i % g.outChannels)
@@ -164,6 +165,11 @@ struct DepthwiseBlocks: PlannedConvolution {
         }
       }
     }
+  }
+
+  /// Planes may be small, so that a piece takes many.
+  private func pieces(_ planes: Int, _ pool: ThreadPool) -> Int {
+    pool.threadCount == 1 ? 1 : min(planes, 8 * pool.threadCount)
   }
 
   /// Finishes the rows of a band, which may have been computed aside.
@@ -199,16 +205,16 @@ struct DepthwiseBlocks: PlannedConvolution {
     let (height, width) = (g.output[1], g.output[2])
     let zeroCount = kernels.tileShapes.lanes + 2
     let planes = g.batch * g.outChannels
-    let pieces = min(planes, 8 * pool.threadCount)
+    let pieces = pieces(planes, pool)
     pool.parallelFor(pieces) { piece in
       Scratch.withFloats(zeroCount) { zeros in
         zeros.update(repeating: 0, count: zeroCount)
         weights.withUnsafeBufferPointer { weights in
           for plane in planes * piece / pieces..<planes * (piece + 1) / pieces {
-            let (n, k) = plane.quotientAndRemainder(dividingBy: g.outChannels)
+            let k = plane % g.outChannels
             let out = y + plane * height * width
             var block = ConvolveDepthwise(
-              input: x + (n * g.inChannels + k * g.inChannels / g.outChannels) * height * width,
+              input: x + plane * g.inChannels / g.outChannels * height * width,
               inputStride: width, weights: weights.baseAddress! + k * 9, kernelWidth: 3, bias: bias[k],
               output: out, outputStride: width, rows: height, columns: width, zeros: UnsafePointer(zeros))
             kernels.depthwiseInPlace(&block)
