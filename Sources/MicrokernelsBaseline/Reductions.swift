@@ -68,25 +68,32 @@ func poolRows(_ t: ConvolveDepthwise, _ kernelHeight: Int, _ stride: Int, _ isMa
   while y < t.rows {
     var x = 0
     while x < t.columns {
-      // The last vector of a row overlaps the one before, and writes the same numbers.
-      let left = x &+ lanes <= t.columns || t.columns < lanes ? x : t.columns &- lanes
       var result = Vector(repeating: isMaximum ? -.infinity : 0)
-      var line = t.input + (y &* stride &* t.inputStride &+ left &* stride)
-      var r = 0
-      while r < kernelHeight {
-        var s = 0
-        while s < t.kernelWidth {
-          let samples = strided(line + s, stride)
-          result = isMaximum ? greater(result, samples) : result + samples
-          s = s &+ 1
+      let corner = t.input + (y &* stride &* t.inputStride &+ x &* stride)
+      // Column by column, or two of them where every second is read.
+      var s = 0
+      while s < t.kernelWidth {
+        var line = corner + s
+        var low = load(line)
+        var high = stride == 1 ? low : load(line + lanes)
+        var r = 1
+        while r < kernelHeight {
+          line += t.inputStride
+          low = pooled(low, load(line), isMaximum)
+          if stride > 1 { high = pooled(high, load(line + lanes), isMaximum) }
+          r = r &+ 1
         }
-        line += t.inputStride
-        r = r &+ 1
+        result = pooled(result, stride == 1 ? low : even(low, high), isMaximum)
+        if stride > 1, s &+ 1 < t.kernelWidth { result = pooled(result, odd(low, high), isMaximum) }
+        s = s &+ stride
       }
       if !isMaximum { result /= Vector(repeating: t.bias) }
-      store(result, t.output + (y &* t.outputStride &+ left))
+      storeFirst(t.columns &- x, result, t.output + (y &* t.outputStride &+ x))
       x = x &+ lanes
     }
     y = y &+ 1
   }
 }
+
+@inline(always)
+func pooled(_ a: Vector, _ b: Vector, _ isMaximum: Bool) -> Vector { isMaximum ? greater(a, b) : a + b }

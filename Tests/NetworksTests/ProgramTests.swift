@@ -139,6 +139,22 @@ import Testing
     #expect(program.listing.count == 22)
   }
 
+  @Test func poolingToTheSameSizeIsLeftOut() throws {
+    let network = Sequential {
+      Conv2d(3, 8, kernelSize: 3, padding: .symmetric(1))
+      ReLU()
+      AdaptiveAvgPool2d([6, 5])
+      Flatten()
+      Linear(240, 5)
+    }
+    for (size, steps) in [([6, 5], 2), ([7, 9], 3)] {
+      let graph = Graph(network)
+      let outputs = [try network(graph.input("x", Shape([2, 3] + size)))]
+      #expect(try Program(graph, outputs: outputs).listing.count == steps)
+      try Self.check(graph, outputs, Self.tensors(graph, outputs, seed: 9))
+    }
+  }
+
   @Test func fixedWeightsGiveTheSameBitsRunAfterRun() throws {
     let network = ResNet(.resNet18, classes: 10, width: 16)
     let graph = Graph(network)

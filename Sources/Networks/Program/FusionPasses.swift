@@ -2,6 +2,17 @@ import Convolution
 import Tensors
 
 extension Lowering {
+  /// Adaptive pooling to the size that is there, as in VGG for images of 224x224, takes each sample as it is.
+  mutating func removeIdentities() {
+    self = rebuilding { i, rebuilt in
+      if operation(i, Operators.AdaptiveAveragePool.self) != nil, nodes[i].shape == nodes[inputs(i)[0]].shape
+      {
+        return rebuilt.places[inputs(i)[0]]
+      }
+      return rebuilt.append(nodes[i])
+    }
+  }
+
   /// Batch normalisation by running statistics, right after a convolution that nobody else reads, becomes part of the
   /// weights and the bias.
   mutating func foldBatchNorm() {

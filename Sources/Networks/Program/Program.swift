@@ -43,6 +43,7 @@ public final class Program: CustomStringConvertible {
     outputCount = outputs.count
     var lowering = Lowering(graph, outputs: outputs.map(\.index) + graph.updates.map(\.value))
     lowering.removeDeadCode()
+    lowering.removeIdentities()
     lowering.foldBatchNorm()
     lowering.fuseEpilogues()
     if let memoryLimit, let last = lowering.outputs.first {

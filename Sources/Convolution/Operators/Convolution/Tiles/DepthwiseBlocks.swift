@@ -105,13 +105,23 @@ struct DepthwiseBlocks: PlannedConvolution {
   /// Floats of a band, with room for vectors that reach beyond it.
   var bandCount: Int { (bandRows + 1) * columns + 4 * kernels.tileShapes.lanes }
 
+  /// Whether windows are read where they lie, as none reaches into padding. (Sums are made of seven rows at least.)
+  private var hasWindowsInside: Bool {
+    if case .correlation = operation { return false }
+    return (1...2).allSatisfy {
+      geometry.padding[$0].begin == 0
+        && (geometry.output[$0] - 1) * geometry.stride[$0] + geometry.kernel[$0] <= geometry.input[$0]
+    }
+  }
+
   /// Small planes are copied some at a time: what has just been written in whole vectors is slow to read at other
   /// places.
   private var together: Int { bands.count > 1 ? 1 : max(1, Self.largestBand / bandCount) }
 
-  /// Outputs are computed aside where they are pooled, and rows shorter than a vector, as the last would be written
+  /// Sums are made aside where they are pooled, and where rows are shorter than a vector, as the last would be written
   /// beyond the plane: those of a band, with room for vectors that are written and read beyond them.
   private var asideCount: Int {
+    guard case .correlation = operation else { return 0 }
     let (lanes, width) = (kernels.tileShapes.lanes, geometry.output[2])
     return pools || width < lanes ? bands.map(\.rows.count).max()! * width + 2 * lanes : 0
   }
@@ -128,7 +138,8 @@ struct DepthwiseBlocks: PlannedConvolution {
     let g = geometry
     let (height, width) = (g.output[1], g.output[2])
     let inputPlane = g.input[1] * g.input[2]
-    let (bandCount, together, asideCount) = (bandCount, together, asideCount)
+    let isInside = hasWindowsInside
+    let (bandCount, together, asideCount) = (isInside ? 0 : bandCount, together, asideCount)
     let plane = pools ? height / 2 * (width / 2) : height * width
     let planes = g.batch * g.outChannels
     let pieces = pieces(planes, pool)
@@ -143,7 +154,7 @@ struct DepthwiseBlocks: PlannedConvolution {
           while first < last {
             let some = first..<min(last, first + together)
             for band in bands {
-              for plane in source(first)...source(some.upperBound - 1) {
+              for plane in source(first)...source(some.upperBound - 1) where !isInside {
                 copy(
                   runs[band.runs], x + plane * inputPlane,
                   to: scratch + (plane - source(first)) * bandCount)
@@ -152,8 +163,12 @@ struct DepthwiseBlocks: PlannedConvolution {
                 let start = pools ? band.rows.lowerBound / 2 * (width / 2) : band.rows.lowerBound * width
                 let out = y + (i * plane + start)
                 let target = asideCount > 0 ? aside : out
+                let samples =
+                  isInside
+                  ? x + (source(i) * inputPlane + band.rows.lowerBound * g.stride[1] * g.input[2])
+                  : UnsafePointer(scratch + (source(i) - source(first)) * bandCount)
                 var block = ConvolveDepthwise(
-                  input: UnsafePointer(scratch + (source(i) - source(first)) * bandCount), inputStride: columns,
+                  input: samples, inputStride: isInside ? g.input[2] : columns,
                   weights: UnsafePointer(scratch), kernelWidth: g.kernel[2], bias: 0,
                   output: target, outputStride: width, rows: band.rows.count, columns: width, zeros: nil)
                 compute(&block, i % g.outChannels)
