@@ -115,29 +115,23 @@ extension Microkernels {
 
   /// The outputs of Winograd tiles side by side, whose lanes are channels.
   public func winogradOutput(
-    _ transform: WinogradTransform, _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int,
-    bias: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, outStride: Int,
-    scratch: UnsafeMutablePointer<Float>
+    _ transform: WinogradTransform, _ outputs: UnsafePointer<ConvolveWinogradOutput>
   ) {
     switch instructionSet {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step,
-          tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, outputs)
       case .avx2:
         MicrokernelsAVX2.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step,
-          tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, outputs)
       case .baseline:
         MicrokernelsBaseline.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step,
-          tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, outputs)
     #else
       default:
         MicrokernelsBaseline.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, m, step: step,
-          tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch)
+          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, outputs)
     #endif
     }
   }

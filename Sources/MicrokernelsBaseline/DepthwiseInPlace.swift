@@ -56,28 +56,27 @@ func inPlaceBlock(_ t: ConvolveDepthwise, _ top: Int, _ left: Int, _ isFirst: Bo
   let line0 = inPlaceLine(top > 0 ? first : zeros, t.columns, isFirst, isLast)
   let line1 = inPlaceLine(first + step, t.columns, isFirst, isLast)
   let line2 = inPlaceLine(first + 2 &* step, t.columns, isFirst, isLast)
-  let start = Vector(repeating: t.bias)
   let out = t.output + (top &* t.outputStride &+ left)
   let kept = laneMask(t.columns)
-  inPlaceStore(inPlaceSum(start, kernel, line0, line1, line2), out, kept, isFirst && isLast)
+  inPlaceStore(inPlaceSum(t, kernel, line0, line1, line2), out, kept, isFirst && isLast)
   let line3 = inPlaceLine(first + 3 &* step, t.columns, isFirst, isLast)
-  inPlaceStore(inPlaceSum(start, kernel, line1, line2, line3), out + t.outputStride, kept, isFirst && isLast)
+  inPlaceStore(inPlaceSum(t, kernel, line1, line2, line3), out + t.outputStride, kept, isFirst && isLast)
   let line4 = inPlaceLine(first + 4 &* step, t.columns, isFirst, isLast)
   inPlaceStore(
-    inPlaceSum(start, kernel, line2, line3, line4), out + 2 &* t.outputStride, kept, isFirst && isLast)
+    inPlaceSum(t, kernel, line2, line3, line4), out + 2 &* t.outputStride, kept, isFirst && isLast)
   let line5 = inPlaceLine(first + 5 &* step, t.columns, isFirst, isLast)
   inPlaceStore(
-    inPlaceSum(start, kernel, line3, line4, line5), out + 3 &* t.outputStride, kept, isFirst && isLast)
+    inPlaceSum(t, kernel, line3, line4, line5), out + 3 &* t.outputStride, kept, isFirst && isLast)
   let line6 = inPlaceLine(first + 6 &* step, t.columns, isFirst, isLast)
   inPlaceStore(
-    inPlaceSum(start, kernel, line4, line5, line6), out + 4 &* t.outputStride, kept, isFirst && isLast)
+    inPlaceSum(t, kernel, line4, line5, line6), out + 4 &* t.outputStride, kept, isFirst && isLast)
   let line7 = inPlaceLine(first + 7 &* step, t.columns, isFirst, isLast)
   inPlaceStore(
-    inPlaceSum(start, kernel, line5, line6, line7), out + 5 &* t.outputStride, kept, isFirst && isLast)
+    inPlaceSum(t, kernel, line5, line6, line7), out + 5 &* t.outputStride, kept, isFirst && isLast)
   let below = top &+ depthwiseBlockRows < t.rows ? first + 8 &* step : zeros
   let line8 = inPlaceLine(below, t.columns, isFirst, isLast)
   inPlaceStore(
-    inPlaceSum(start, kernel, line6, line7, line8), out + 6 &* t.outputStride, kept, isFirst && isLast)
+    inPlaceSum(t, kernel, line6, line7, line8), out + 6 &* t.outputStride, kept, isFirst && isLast)
 }
 
 // Tuples instead of structs, which would have weak symbols.
@@ -100,9 +99,11 @@ func inPlaceWeights(_ w: UnsafePointer<Float>) -> Triple {
 
 @inline(always)
 func inPlaceSum(
-  _ start: Vector, _ kernel: (Triple, Triple, Triple), _ a: Triple, _ b: Triple, _ c: Triple
+  _ t: ConvolveDepthwise, _ kernel: (Triple, Triple, Triple), _ a: Triple, _ b: Triple, _ c: Triple
 ) -> Vector {
-  inPlaceAdd(inPlaceAdd(inPlaceAdd(start, kernel.0, a), kernel.1, b), kernel.2, c)
+  let start = Vector(repeating: t.bias)
+  let sum = inPlaceAdd(inPlaceAdd(inPlaceAdd(start, kernel.0, a), kernel.1, b), kernel.2, c)
+  return minimum(Vector(repeating: t.most), maximum(Vector(repeating: t.least), sum))
 }
 
 @inline(always)

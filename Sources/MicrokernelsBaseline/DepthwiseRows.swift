@@ -132,9 +132,10 @@ func depthwiseBlock(
     s = s &+ 1
   }
   let out = t.output + (top &* t.outputStride &+ left)
+  let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
   var r = 0
   while r < depthwiseBlockRows {
-    if r < kept { store(sums[unchecked: r], out + r &* t.outputStride) }
+    if r < kept { store(minimum(most, maximum(least, sums[unchecked: r])), out + r &* t.outputStride) }
     r = r &+ 1
   }
 }

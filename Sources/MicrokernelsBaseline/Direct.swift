@@ -97,12 +97,13 @@ func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
     w += t.weightStride
     k = k &+ 1
   }
+  let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
   i = 0
   while i < rows {
     var j = 0
     while j < vectors {
-      let start = load(t.start + (i &* t.startRowStep &+ j &* lanes))
-      store(start + sums[unchecked: i &* vectors &+ j], t.c + (i &* t.cStride &+ j &* lanes))
+      let sum = load(t.start + (i &* t.startRowStep &+ j &* lanes)) + sums[unchecked: i &* vectors &+ j]
+      store(minimum(most, maximum(least, sum)), t.c + (i &* t.cStride &+ j &* lanes))
       j = j &+ 1
     }
     i = i &+ 1

@@ -125,14 +125,15 @@ func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
     b += t.bStride
     k = k &+ 1
   }
-  // What the sums start from is added at the end, and in one way whatever it is. More work here, a clamp for one, and
-  // the loops are not unrolled, which keeps all sums in memory.
+  // What the sums start from is added at the end, and in one way whatever it is.
+  let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
   var i = 0
   while i < rows {
     var j = 0
     while j < vectors {
       let start = load(t.start + (i &* t.startRowStep &+ j &* t.startVectorStep))
-      store(start + sums[unchecked: i &* vectors &+ j], t.c + (i &* t.cStride &+ j &* lanes))
+      let sum = minimum(most, maximum(least, start + sums[unchecked: i &* vectors &+ j]))
+      store(sum, t.c + (i &* t.cStride &+ j &* lanes))
       j = j &+ 1
     }
     i = i &+ 1

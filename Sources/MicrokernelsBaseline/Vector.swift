@@ -89,11 +89,31 @@ func stream(_ v: Vector, _ p: UnsafeMutablePointer<Float>) {
 
 /// The greater of each pair of lanes; `b` where either is NaN.
 @inline(always)
-func maximum(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .> b) }
+func maximum(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_max_f32x16(a, b)
+  #elseif AVX2
+    return convolve_max_f32x8(a, b)
+  #elseif arch(x86_64)
+    return convolve_max_f32x4(a, b)
+  #else
+    return b.replacing(with: a, where: a .> b)
+  #endif
+}
 
 /// The lesser of each pair of lanes; `b` where either is NaN.
 @inline(always)
-func minimum(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .< b) }
+func minimum(_ a: Vector, _ b: Vector) -> Vector {
+  #if AVX512
+    return convolve_min_f32x16(a, b)
+  #elseif AVX2
+    return convolve_min_f32x8(a, b)
+  #elseif arch(x86_64)
+    return convolve_min_f32x4(a, b)
+  #else
+    return b.replacing(with: a, where: a .< b)
+  #endif
+}
 
 /// Reads one vector of 8-bit integers as floats.
 @inline(always)

@@ -95,38 +95,41 @@ func transformOutput(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector,
   )
 }
 
-/// The 4x4 outputs of tiles side by side, the last tile first: what it stores beyond a row is written over by the first.
-/// - Parameters:
-///   - m: entry (i, j) of the products of tile t is at `m + (6 * i + j) * step + t * tileStep`.
-///   - bias: a vector.
-///   - out: tile t's columns are the vectors 4t to 4t + 3 of four rows.
-///   - scratch: room for 24 vectors.
-@inline(never)
-func winograd4Output(
-  _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
-  _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
+/// Outputs with their bias, kept between the bounds.
+@inline(always)
+func storeOutput(
+  _ y: Vector, _ bias: Vector, _ least: Vector, _ most: Vector, _ p: UnsafeMutablePointer<Float>
 ) {
-  let start = load(bias)
-  var t = tiles &- 1
+  store(minimum(most, maximum(least, y + bias)), p)
+}
+
+/// The 4x4 outputs of tiles side by side, the last tile first: what it stores beyond a row is written over by the first.
+///
+/// Entry (i, j) of a tile's products is number 6i + j; tile t's columns are the vectors 4t to 4t + 3 of four rows.
+@inline(never)
+func winograd4Output(_ outputs: UnsafePointer<ConvolveWinogradOutput>) {
+  let o = outputs.pointee
+  let (start, least, most) = (load(o.bias), Vector(repeating: o.least), Vector(repeating: o.most))
+  var t = o.tiles &- 1
   while t >= 0 {
-    let tile = m + t &* tileStep
+    let tile = o.m + t &* o.tileStep
     var c = 0
     while c < 6 {
-      let (y0, y1, y2, y3) = transformOutput(tile + c &* step, 6 &* step)
-      store(y0, scratch + c &* lanes)
-      store(y1, scratch + (6 &+ c) &* lanes)
-      store(y2, scratch + (12 &+ c) &* lanes)
-      store(y3, scratch + (18 &+ c) &* lanes)
+      let (y0, y1, y2, y3) = transformOutput(tile + c &* o.step, 6 &* o.step)
+      store(y0, o.scratch + c &* lanes)
+      store(y1, o.scratch + (6 &+ c) &* lanes)
+      store(y2, o.scratch + (12 &+ c) &* lanes)
+      store(y3, o.scratch + (18 &+ c) &* lanes)
       c = c &+ 1
     }
     var r = 0
     while r < 4 {
-      let (y0, y1, y2, y3) = transformOutput(scratch + 6 &* lanes &* r, lanes)
-      let target = out + (r &* outStride &+ 4 &* t &* lanes)
-      store(y0 + start, target)
-      store(y1 + start, target + lanes)
-      store(y2 + start, target + 2 &* lanes)
-      store(y3 + start, target + 3 &* lanes)
+      let (y0, y1, y2, y3) = transformOutput(o.scratch + 6 &* lanes &* r, lanes)
+      let target = o.out + (r &* o.outStride &+ 4 &* t &* lanes)
+      storeOutput(y0, start, least, most, target)
+      storeOutput(y1, start, least, most, target + lanes)
+      storeOutput(y2, start, least, most, target + 2 &* lanes)
+      storeOutput(y3, start, least, most, target + 3 &* lanes)
       r = r &+ 1
     }
     t = t &- 1
@@ -211,26 +214,18 @@ public func winogradInput(
   }
 }
 
-/// The outputs of tiles side by side; see ``winograd4Output(_:step:tiles:tileStep:bias:_:outStride:scratch:)``.
+/// The outputs of tiles side by side; see `ConvolveWinogradOutput`.
 public func winogradOutput(
-  side: Int, kernel: Int, isLine: Bool, _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int,
-  bias: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, outStride: Int,
-  scratch: UnsafeMutablePointer<Float>
+  side: Int, kernel: Int, isLine: Bool, _ outputs: UnsafePointer<ConvolveWinogradOutput>
 ) {
   if isLine {
-    winogradLineOutput(m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out)
+    winogradLineOutput(outputs)
   } else if kernel == 5 {
-    winograd5Output(
-      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch
-    )
+    winograd5Output(outputs)
   } else if side == 4 {
-    winograd4Output(
-      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch
-    )
+    winograd4Output(outputs)
   } else {
-    winograd2Output(
-      m, step: step, tiles: tiles, tileStep: tileStep, bias: bias, out, outStride: outStride, scratch: scratch
-    )
+    winograd2Output(outputs)
   }
 }
 

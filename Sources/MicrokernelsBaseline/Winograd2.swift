@@ -35,36 +35,31 @@ func transformOutput2(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector
 }
 
 /// The 2x2 outputs of tiles side by side, of `size` x `size` products each: 4, or 6 of F(2x2, 5x5). The last tile comes
-/// first, as in ``winograd4Output(_:step:tiles:tileStep:bias:_:outStride:scratch:)``.
-/// - Parameters:
-///   - m: entry (i, j) of the products of tile t is at `m + (size * i + j) * step + t * tileStep`.
-///   - out: tile t's columns are the vectors 2t and 2t + 1 of two rows.
-///   - scratch: room for 2 * `size` vectors.
+/// first, as in ``winograd4Output(_:)``.
+///
+/// Entry (i, j) of a tile's products is number size * i + j; tile t's columns are the vectors 2t and 2t + 1 of two rows.
 @inline(always)
-func transformOutputPairs(
-  _ m: UnsafePointer<Float>, _ step: Int, _ tiles: Int, _ tileStep: Int, _ bias: UnsafePointer<Float>,
-  _ out: UnsafeMutablePointer<Float>, _ outStride: Int, _ scratch: UnsafeMutablePointer<Float>, _ size: Int
-) {
-  let start = load(bias)
-  var t = tiles &- 1
+func transformOutputPairs(_ o: ConvolveWinogradOutput, _ size: Int) {
+  let (start, least, most) = (load(o.bias), Vector(repeating: o.least), Vector(repeating: o.most))
+  var t = o.tiles &- 1
   while t >= 0 {
-    let tile = m + t &* tileStep
+    let tile = o.m + t &* o.tileStep
     var c = 0
     while c < size {
-      let column = tile + c &* step
+      let column = tile + c &* o.step
       let (y0, y1) =
-        size == 6 ? transformOutput5(column, 6 &* step) : transformOutput2(column, 4 &* step)
-      store(y0, scratch + c &* lanes)
-      store(y1, scratch + (size &+ c) &* lanes)
+        size == 6 ? transformOutput5(column, 6 &* o.step) : transformOutput2(column, 4 &* o.step)
+      store(y0, o.scratch + c &* lanes)
+      store(y1, o.scratch + (size &+ c) &* lanes)
       c = c &+ 1
     }
     var r = 0
     while r < 2 {
-      let row = scratch + size &* lanes &* r
+      let row = o.scratch + size &* lanes &* r
       let (y0, y1) = size == 6 ? transformOutput5(row, lanes) : transformOutput2(row, lanes)
-      let target = out + (r &* outStride &+ 2 &* t &* lanes)
-      store(y0 + start, target)
-      store(y1 + start, target + lanes)
+      let target = o.out + (r &* o.outStride &+ 2 &* t &* lanes)
+      storeOutput(y0, start, least, most, target)
+      storeOutput(y1, start, least, most, target + lanes)
       r = r &+ 1
     }
     t = t &- 1
@@ -73,11 +68,8 @@ func transformOutputPairs(
 
 /// F(2x2, 3x3)'s; see `transformOutputPairs`.
 @inline(never)
-func winograd2Output(
-  _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
-  _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
-) {
-  transformOutputPairs(m, step, tiles, tileStep, bias, out, outStride, scratch, 4)
+func winograd2Output(_ outputs: UnsafePointer<ConvolveWinogradOutput>) {
+  transformOutputPairs(outputs.pointee, 4)
 }
 
 /// G w G^T of one vector of 3x3 kernels; see ``winograd4Weights(_:places:_:step:count:scratch:)``.

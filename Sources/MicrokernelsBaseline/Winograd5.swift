@@ -14,11 +14,8 @@ func transformOutput5(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, Vector
 
 /// F(2x2, 5x5)'s outputs; see `transformOutputPairs`.
 @inline(never)
-func winograd5Output(
-  _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
-  _ out: UnsafeMutablePointer<Float>, outStride: Int, scratch: UnsafeMutablePointer<Float>
-) {
-  transformOutputPairs(m, step, tiles, tileStep, bias, out, outStride, scratch, 6)
+func winograd5Output(_ outputs: UnsafePointer<ConvolveWinogradOutput>) {
+  transformOutputPairs(outputs.pointee, 6)
 }
 
 /// G w: five weights to six, of which the first and the last are weights themselves.

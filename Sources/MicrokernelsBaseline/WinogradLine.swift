@@ -1,3 +1,5 @@
+import CIntrinsics
+
 // Winograd's F(4, 3) along rows: 6 products for 4 outputs of a kernel of one row of three weights, instead of 12. The
 // transforms are one axis of F(4x4, 3x3)'s; see `Winograd.swift`.
 
@@ -16,22 +18,19 @@ func winogradLineInput(
   }
 }
 
-/// The 4 outputs of tiles side by side; see ``winograd4Output(_:step:tiles:tileStep:bias:_:outStride:scratch:)``.
-/// - Parameter m: entry i of the products of tile t is at `m + i * step + t * tileStep`.
+/// The 4 outputs of tiles side by side, in one row; see ``winograd4Output(_:)``.
 @inline(never)
-func winogradLineOutput(
-  _ m: UnsafePointer<Float>, step: Int, tiles: Int, tileStep: Int, bias: UnsafePointer<Float>,
-  _ out: UnsafeMutablePointer<Float>
-) {
-  let start = load(bias)
-  var t = tiles &- 1
+func winogradLineOutput(_ outputs: UnsafePointer<ConvolveWinogradOutput>) {
+  let o = outputs.pointee
+  let (start, least, most) = (load(o.bias), Vector(repeating: o.least), Vector(repeating: o.most))
+  var t = o.tiles &- 1
   while t >= 0 {
-    let (y0, y1, y2, y3) = transformOutput(m + t &* tileStep, step)
-    let target = out + 4 &* t &* lanes
-    store(y0 + start, target)
-    store(y1 + start, target + lanes)
-    store(y2 + start, target + 2 &* lanes)
-    store(y3 + start, target + 3 &* lanes)
+    let (y0, y1, y2, y3) = transformOutput(o.m + t &* o.tileStep, o.step)
+    let target = o.out + 4 &* t &* lanes
+    storeOutput(y0, start, least, most, target)
+    storeOutput(y1, start, least, most, target + lanes)
+    storeOutput(y2, start, least, most, target + 2 &* lanes)
+    storeOutput(y3, start, least, most, target + 3 &* lanes)
     t = t &- 1
   }
 }

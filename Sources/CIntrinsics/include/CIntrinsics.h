@@ -48,6 +48,9 @@ typedef struct {
   intptr_t startVectorStep;
   /// How far ahead of `a` weights are asked for, in elements: those of the product to come. 0 where there is none.
   intptr_t ahead;
+  /// Between which numbers the sums are kept before they are written: infinities where they stay as they are.
+  float least;
+  float most;
 } ConvolveTile;
 
 /// What the tile of direct convolution works on:
@@ -70,7 +73,29 @@ typedef struct {
   intptr_t startRowStep;
   /// How far ahead of `weights` others are asked for, in elements: those of the panel to come. 0 where there is none.
   intptr_t ahead;
+  /// Between which numbers the sums are kept before they are written: infinities where they stay as they are.
+  float least;
+  float most;
 } ConvolveDirectTile;
+
+/// The outputs of Winograd's tiles side by side, of a vector of channels.
+typedef struct {
+  /// Entry e of the products of tile t is at `m + e * step + t * tileStep`.
+  const float *_Nonnull m;
+  intptr_t step;
+  intptr_t tiles;
+  intptr_t tileStep;
+  /// A vector.
+  const float *_Nonnull bias;
+  /// Rows of outputs, each a vector, `outStride` elements apart.
+  float *_Nonnull out;
+  intptr_t outStride;
+  /// Room for the outputs of the columns of a tile.
+  float *_Nonnull scratch;
+  /// Between which numbers the outputs are kept: infinities where they stay as they are.
+  float least;
+  float most;
+} ConvolveWinogradOutput;
 
 /// One channel's correlation: out[y, x] = bias + sum over r and s of weights[r, s] * input[y * stride + r, x * stride + s].
 typedef struct {
@@ -80,6 +105,9 @@ typedef struct {
   const float *_Nonnull weights;
   intptr_t kernelWidth;
   float bias;
+  /// Between which numbers the sums are kept before they are written: infinities where they stay as they are.
+  float least;
+  float most;
   /// Written in whole vectors: where `columns` are fewer, what is too much is written over by the next row.
   float *_Nonnull output;
   intptr_t outputStride;
@@ -247,6 +275,33 @@ CONVOLVE_REARRANGEMENTS(16,
                         CONVOLVE_LIST(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),
                         CONVOLVE_LIST(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16),
                         CONVOLVE_LIST(15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30))
+#endif
+
+// The greater and the lesser of each pair of lanes, `b` where either is NaN: one instruction, which compilers make of a
+// comparison late, after they have counted what a loop takes. Other processors' instructions answer to NaN otherwise.
+#if defined(__x86_64__)
+static inline convolve_f32x4 convolve_max_f32x4(convolve_f32x4 a, convolve_f32x4 b) {
+  return __builtin_ia32_maxps(a, b);
+}
+static inline convolve_f32x4 convolve_min_f32x4(convolve_f32x4 a, convolve_f32x4 b) {
+  return __builtin_ia32_minps(a, b);
+}
+#endif
+#if defined(__AVX2__)
+static inline convolve_f32x8 convolve_max_f32x8(convolve_f32x8 a, convolve_f32x8 b) {
+  return __builtin_ia32_maxps256(a, b);
+}
+static inline convolve_f32x8 convolve_min_f32x8(convolve_f32x8 a, convolve_f32x8 b) {
+  return __builtin_ia32_minps256(a, b);
+}
+#endif
+#if defined(__AVX512F__)
+static inline convolve_f32x16 convolve_max_f32x16(convolve_f32x16 a, convolve_f32x16 b) {
+  return __builtin_ia32_maxps512(a, b, 4);
+}
+static inline convolve_f32x16 convolve_min_f32x16(convolve_f32x16 a, convolve_f32x16 b) {
+  return __builtin_ia32_minps512(a, b, 4);
+}
 #endif
 
 // Some lanes of a vector, the others zeros: what lies at their places is neither read nor written.

@@ -13,6 +13,15 @@ struct Finish: @unchecked Sendable {
   let isIdentity: Bool
   /// Whether the maximum of some finished outputs is their maximum, finished.
   let keepsOrder: Bool
+  /// Where there is nothing to do but to keep outputs between two numbers, algorithms do it as they store them: infinities
+  /// where there is more to do, or nothing.
+  let bounds: Bounds
+
+  /// Between which numbers outputs are kept.
+  struct Bounds: Sendable {
+    var least = -Float.infinity
+    var most = Float.infinity
+  }
 
   init(
     _ activation: Activation?, adding residual: UnsafePointer<Float>?, to outputs: UnsafeMutablePointer<Float>
@@ -21,7 +30,16 @@ struct Finish: @unchecked Sendable {
     (self.outputs, self.residual) = (outputs, residual)
     isIdentity = activation == nil && residual == nil
     keepsOrder = activation?.isNondecreasing ?? true
+    bounds =
+      switch activation {
+      case .relu where residual == nil: Bounds(least: 0)
+      case .relu6 where residual == nil: Bounds(least: 0, most: 6)
+      default: Bounds()
+      }
   }
+
+  /// What is left to do once outputs are within ``bounds``.
+  var afterBounds: Finish { bounds.least == 0 ? Finish(nil, adding: nil, to: outputs) : self }
 
   /// Finishes outputs that lie side by side.
   func callAsFunction(_ start: UnsafeMutablePointer<Float>, count: Int) {

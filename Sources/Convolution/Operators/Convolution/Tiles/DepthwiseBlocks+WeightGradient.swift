@@ -28,7 +28,8 @@ extension DepthwiseBlocks {
                   for r in 0..<kernelHeight {
                     var block = ConvolveDepthwise(
                       input: UnsafePointer(scratch) + r * columns, inputStride: columns,
-                      weights: UnsafePointer(sums), kernelWidth: kernelWidth, bias: 0,
+                      weights: UnsafePointer(sums), kernelWidth: kernelWidth, bias: 0, least: -.infinity,
+                      most: .infinity,
                       output: UnsafeMutablePointer(
                         mutating: dy + ((n * g.outChannels + k) * height + band.rows.lowerBound) * width),
                       outputStride: width, rows: band.rows.count, columns: width, zeros: nil)

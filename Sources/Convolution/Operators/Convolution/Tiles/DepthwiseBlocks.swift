@@ -143,6 +143,7 @@ struct DepthwiseBlocks: PlannedConvolution {
     let plane = pools ? height / 2 * (width / 2) : height * width
     let planes = g.batch * g.outChannels
     let pieces = pieces(planes, pool)
+    let rest = finish.afterBounds
     /// The input plane of an output plane.
     func source(_ i: Int) -> Int { i * g.inChannels / g.outChannels }
     pool.parallelFor(pieces) { piece in
@@ -170,9 +171,10 @@ struct DepthwiseBlocks: PlannedConvolution {
                 var block = ConvolveDepthwise(
                   input: samples, inputStride: isInside ? g.input[2] : columns,
                   weights: UnsafePointer(scratch), kernelWidth: g.kernel[2], bias: 0,
-                  output: target, outputStride: width, rows: band.rows.count, columns: width, zeros: nil)
+                  least: finish.bounds.least, most: finish.bounds.most, output: target, outputStride: width,
+                  rows: band.rows.count, columns: width, zeros: nil)
                 compute(&block, i % g.outChannels)
-                store(target, rows: band.rows.count, to: out, finish)
+                store(target, rows: band.rows.count, to: out, rest)
               }
             }
             first = some.upperBound
@@ -218,6 +220,7 @@ struct DepthwiseBlocks: PlannedConvolution {
     guard case .correlation(let weights, let bias) = operation else { return }
     let g = geometry
     let (height, width) = (g.output[1], g.output[2])
+    let rest = finish.afterBounds
     let zeroCount = kernels.tileShapes.lanes + 2
     let planes = g.batch * g.outChannels
     let pieces = pieces(planes, pool)
@@ -231,9 +234,10 @@ struct DepthwiseBlocks: PlannedConvolution {
             var block = ConvolveDepthwise(
               input: x + plane * g.inChannels / g.outChannels * height * width,
               inputStride: width, weights: weights.baseAddress! + k * 9, kernelWidth: 3, bias: bias[k],
-              output: out, outputStride: width, rows: height, columns: width, zeros: UnsafePointer(zeros))
+              least: finish.bounds.least, most: finish.bounds.most, output: out, outputStride: width,
+              rows: height, columns: width, zeros: UnsafePointer(zeros))
             kernels.depthwiseInPlace(&block)
-            finish(out, count: height * width)
+            rest(out, count: height * width)
           }
         }
       }

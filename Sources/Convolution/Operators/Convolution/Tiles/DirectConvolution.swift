@@ -259,6 +259,7 @@ struct DirectConvolution: PlannedConvolution {
       isOnePass
       ? weights.widths.max()! : weights.firstRows[last] + weights.widths[last] - first
     let sumsStep = outputs + product.tallest
+    let rest = finish.afterBounds
     Scratch.withFloats(copyCount + asideCount + channels * sumsStep) { scratch in
       let aside = scratch + copyCount
       let sums = aside + asideCount
@@ -267,7 +268,7 @@ struct DirectConvolution: PlannedConvolution {
           let row = weights.firstRows[panel] + channel
           store(
             sums + channel, weights.widths[panel], channels: min(product.shapes.lanes, rows - row), outputs,
-            targets[number], to: y + row * targetPlane, aside, finish)
+            targets[number], to: y + row * targetPlane, aside, rest)
         }
       }
       for part in passes {
@@ -276,16 +277,17 @@ struct DirectConvolution: PlannedConvolution {
           sourcePlane: sourcePlane, copy: scratch)
         for panel in range {
           let (row, wide) = (weights.firstRows[panel], weights.widths[panel])
-          if part.upperBound == depthChannels {
-            askForResidual(targets[number], y + row * targetPlane, wide, finish)
-          }
+          let isDone = part.upperBound == depthChannels
+          if isDone { askForResidual(targets[number], y + row * targetPlane, wide, finish) }
           // After the last panel come the first one's weights for the next pass.
           let ahead =
             panel < last
             ? weights.depth * wide
             : part.count * boxes.tapOffsets.count * wide - (row - first) * weights.depth
           let panelSums = isOnePass ? sums : sums + (row - first) * sumsStep
-          multiply(samples, box, part, weights, group, panel, ahead: ahead, to: panelSums)
+          multiply(
+            samples, box, part, weights, group, panel, ahead: ahead, isDone ? finish.bounds : .init(),
+            to: panelSums)
           if isOnePass { finished(panel, panelSums) }
         }
       }
@@ -297,7 +299,8 @@ struct DirectConvolution: PlannedConvolution {
   /// The sums of a box for one panel of channels and a part of the depth.
   private func multiply(
     _ samples: UnsafePointer<Float>, _ box: PaddedBoxes.Box, _ part: Range<Int>, _ weights: WeightPanels,
-    _ group: Int, _ panel: Int, ahead: Int, to sums: UnsafeMutablePointer<Float>
+    _ group: Int, _ panel: Int, ahead: Int, _ bounds: Finish.Bounds,
+    to sums: UnsafeMutablePointer<Float>
   ) {
     let (row, wide, taps) = (weights.firstRows[panel], weights.widths[panel], boxes.tapOffsets.count)
     boxes.offsets[box.variant].withUnsafeBufferPointer { offsets in
@@ -308,7 +311,7 @@ struct DirectConvolution: PlannedConvolution {
               samples, offsets, depthOffsets: depthOffsets.baseAddress!, depth: part.count * taps,
               panels + (row * weights.depth + part.lowerBound * taps * wide), wide: wide,
               bias: part.lowerBound == 0 ? bias.baseAddress! + group * filled + row : nil, ahead: ahead,
-              to: sums)
+              bounds: bounds, to: sums)
           }
         }
       }

@@ -23,10 +23,12 @@ struct DirectProduct: Sendable {
   ///   - weights: of the panel at the first depth, `wide` elements a depth.
   ///   - bias: `wide` elements; sums add to what is there where nil.
   ///   - ahead: from the weights to those that are asked for meanwhile.
+  ///   - bounds: between which numbers sums are kept.
   func run(
     _ samples: UnsafePointer<Float>, _ offsets: UnsafeBufferPointer<Int32>,
     depthOffsets: UnsafePointer<Int32>, depth: Int, _ weights: UnsafePointer<Float>, wide: Int,
-    bias: UnsafePointer<Float>?, ahead: Int, to sums: UnsafeMutablePointer<Float>
+    bias: UnsafePointer<Float>?, ahead: Int, bounds: Finish.Bounds = .init(),
+    to sums: UnsafeMutablePointer<Float>
   ) {
     let vectors = wide / shapes.lanes
     let tall = shapes.directRows[vectors - 1]
@@ -34,7 +36,7 @@ struct DirectProduct: Sendable {
       var tile = ConvolveDirectTile(
         input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets, depth: depth,
         weights: weights, weightStride: wide, c: sums, cStride: wide, start: bias ?? UnsafePointer(sums),
-        startRowStep: bias == nil ? wide : 0, ahead: ahead)
+        startRowStep: bias == nil ? wide : 0, ahead: ahead, least: bounds.least, most: bounds.most)
       var asked = 0
       shapes.forEachDirectTile(rows: offsets.count, vectors: vectors) { rows in
         tile.c = sums + rows.lowerBound * wide

@@ -141,7 +141,8 @@ struct DirectWeightGradient: Sendable {
                 input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets.baseAddress!,
                 depth: box.count, weights: upstream + (n * outputs + done) * step, weightStride: step,
                 c: sums,
-                cStride: wide, start: UnsafePointer(sums), startRowStep: wide, ahead: 0)
+                cStride: wide, start: UnsafePointer(sums), startRowStep: wide, ahead: 0, least: -.infinity,
+                most: .infinity)
               shapes.forEachDirectTile(rows: places.count, vectors: vectors) { rows in
                 tile.outputOffsets = UnsafePointer(offsets.baseAddress!) + rows.lowerBound
                 tile.c = sums + rows.lowerBound * wide

@@ -38,6 +38,8 @@ struct TileProduct: Sendable {
     /// What will be done to the outputs: what it adds is asked for while they are summed. (To do it tile by tile, while
     /// the tile's stores are still on their way, takes a third longer in 1x1 layers of 56x56.)
     var finish: Finish?
+    /// Between which numbers sums are kept.
+    var bounds = Finish.Bounds()
     /// The columns of the product to come, laid out as this one's: asked for meanwhile, a few depths with each tile.
     var next: UnsafePointer<Float>?
   }
@@ -61,7 +63,8 @@ struct TileProduct: Sendable {
     var tile = ConvolveTile(
       a: a, aStride: panelRows, b: b, bStride: bStride, depth: depth, c: c, cStride: cStride,
       start: UnsafePointer(c), startRowStep: ends.bias == nil ? cStride : ends.biasStep,
-      startVectorStep: ends.bias == nil ? lanes : 0, ahead: panelStep)
+      startVectorStep: ends.bias == nil ? lanes : 0, ahead: panelStep, least: ends.bounds.least,
+      most: ends.bounds.most)
     var row = 0
     while row < rows {
       let count = min(tileRows, rows - row)

@@ -206,6 +206,7 @@ struct TiledConvolution: PlannedConvolution {
     let asideStep = range.count * widest
     func isAside(_ block: Int) -> Bool { !target.isDense || self.outputs(block).count % lanes != 0 }
     let asideBlocks = run.reduce(0) { $0 + (isAside($1) ? 1 : 0) }
+    let rest = finish.afterBounds
     let panelCount = step * widest + lanes  // a last run's vector may reach beyond the panel
     Scratch.withFloats(panelCount + product.scratchCount + asideBlocks * asideStep) { scratch in
       let tile = scratch + panelCount
@@ -214,6 +215,7 @@ struct TiledConvolution: PlannedConvolution {
         let rows = d..<min(depth, d + step)
         var ends = TileProduct.Ends()
         if d == 0 { (ends.bias, ends.biasStep) = (bias + range.lowerBound * lanes, lanes) }
+        if rows.upperBound == depth { ends.bounds = finish.bounds }
         var aside = tile + product.scratchCount
         for block in run {
           let isAside = isAside(block)
@@ -239,13 +241,13 @@ struct TiledConvolution: PlannedConvolution {
             to: isAside ? aside : y + range.lowerBound * targetPlane + outputs.lowerBound,
             cStride: isAside ? wide : targetPlane, columns: wide, ends, scratch: tile)
           if isDone {
-            finish(
+            rest(
               y + range.lowerBound * targetPlane + outputs.lowerBound, rows: range.count,
               columns: outputs.count,
               stride: targetPlane)
           }
           if isAside {
-            if rows.upperBound == depth { spread(aside, wide, range, outputs, into: y, finish) }
+            if rows.upperBound == depth { spread(aside, wide, range, outputs, into: y, rest) }
             aside += asideStep
           }
         }

@@ -1,3 +1,4 @@
+import CIntrinsics
 import Microkernels
 
 // One block of tiles through the transforms and the products.
@@ -144,11 +145,13 @@ extension WinogradConvolution {
     let place = outputs(band)
     let pitch = place.columns.count
     for row in 0..<band.rows.count {
-      product.kernels.winogradOutput(
-        transform, m + (band.first + row * band.columns.count) * tileStep, step: step,
-        tiles: band.columns.count, tileStep: tileStep, bias: bias,
-        out + row * transform.height * pitch * lanes, outStride: pitch * lanes, scratch: scratch)
+      var outputs = ConvolveWinogradOutput(
+        m: m + (band.first + row * band.columns.count) * tileStep, step: step, tiles: band.columns.count,
+        tileStep: tileStep, bias: bias, out: out + row * transform.height * pitch * lanes,
+        outStride: pitch * lanes, scratch: scratch, least: finish.bounds.least, most: finish.bounds.most)
+      product.kernels.winogradOutput(transform, &outputs)
     }
+    let finish = finish.afterBounds
     let y = y + band.sample * g.outChannels * plane
     if pools {
       product.storeSquares(
