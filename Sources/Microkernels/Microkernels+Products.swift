@@ -8,6 +8,19 @@ import MicrokernelsBaseline
 // The products in register tiles, Winograd's transforms around them, and what brings their matrices into order.
 
 extension Microkernels {
+  /// Floats in a vector.
+  public var lanes: Int {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.vectorLanes()
+      case .avx2: MicrokernelsAVX2.vectorLanes()
+      case .baseline: MicrokernelsBaseline.vectorLanes()
+    #else
+      default: MicrokernelsBaseline.vectorLanes()
+    #endif
+    }
+  }
+
   /// The shapes of ``multiplyTile(_:rows:vectors:)``.
   public var tileShapes: TileShapes { Self.tileShapes[instructionSet]! }
 

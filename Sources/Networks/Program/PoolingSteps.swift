@@ -40,21 +40,25 @@ func globalAverageStep(_ site: StepSite) -> PointerStep {
   let planes = site.output.shape.count
   let count = site.inputs[0].shape.count / max(1, planes)
   let (x, y) = (site.pointer(0), site.outputPointer)
+  // Planes are small, so that a piece takes some.
+  let some = 64
   return PointerStep {
-    ThreadPool.shared.parallelFor(planes) { plane in
-      let from = x + plane * count
-      var sums = SIMD16<Float>.zero
-      var i = 0
-      while i + 16 <= count {
-        sums += UnsafeRawPointer(from + i).loadUnaligned(as: SIMD16<Float>.self)
-        i += 16
+    ThreadPool.shared(for: planes * count).parallelFor(planes.dividedRoundingUp(by: some)) { piece in
+      for plane in piece * some..<min(planes, (piece + 1) * some) {
+        let from = x + plane * count
+        var sums = SIMD16<Float>.zero
+        var i = 0
+        while i + 16 <= count {
+          sums += UnsafeRawPointer(from + i).loadUnaligned(as: SIMD16<Float>.self)
+          i += 16
+        }
+        var rest: Float = 0
+        while i < count {
+          rest += from[i]
+          i += 1
+        }
+        y[plane] = (sums.sum() + rest) / Float(count)
       }
-      var rest: Float = 0
-      while i < count {
-        rest += from[i]
-        i += 1
-      }
-      y[plane] = (sums.sum() + rest) / Float(count)
     }
   }
 }

@@ -103,7 +103,7 @@ struct DepthwiseBlocks: PlannedConvolution {
   }
 
   /// Floats of a band, with room for vectors that reach beyond it.
-  var bandCount: Int { (bandRows + 1) * columns + 4 * kernels.tileShapes.lanes }
+  var bandCount: Int { (bandRows + 1) * columns + 4 * kernels.lanes }
 
   /// Whether windows are read where they lie, as none reaches into padding. (Sums are made of seven rows at least.)
   private var hasWindowsInside: Bool {
@@ -122,12 +122,12 @@ struct DepthwiseBlocks: PlannedConvolution {
   /// beyond the plane: those of a band, with room for vectors that are written and read beyond them.
   private var asideCount: Int {
     guard case .correlation = operation else { return 0 }
-    let (lanes, width) = (kernels.tileShapes.lanes, geometry.output[2])
+    let (lanes, width) = (kernels.lanes, geometry.output[2])
     return pools || width < lanes ? bands.map(\.rows.count).max()! * width + 2 * lanes : 0
   }
 
   var workspaceBytes: Int {
-    (isInPlace ? kernels.tileShapes.lanes + 2 : together * bandCount + asideCount)
+    (isInPlace ? kernels.lanes + 2 : together * bandCount + asideCount)
       * MemoryLayout<Float>.stride
   }
 
@@ -221,7 +221,7 @@ struct DepthwiseBlocks: PlannedConvolution {
     let g = geometry
     let (height, width) = (g.output[1], g.output[2])
     let rest = finish.afterBounds
-    let zeroCount = kernels.tileShapes.lanes + 2
+    let zeroCount = kernels.lanes + 2
     let planes = g.batch * g.outChannels
     let pieces = pieces(planes, pool)
     pool.parallelFor(pieces) { piece in

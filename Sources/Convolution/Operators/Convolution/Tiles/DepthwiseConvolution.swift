@@ -84,7 +84,7 @@ struct DepthwiseConvolution: PlannedConvolution {
   var weightBytes: Int { weights.count * MemoryLayout<Float>.stride }
 
   /// Eight vectors may be read and written beyond a band.
-  private var slack: Int { 9 * kernels.tileShapes.lanes }
+  private var slack: Int { 9 * kernels.lanes }
 
   private var inputCount: Int { phaseCount * phaseRows * columns + slack }
 

@@ -55,7 +55,7 @@ struct PaddedPlane: Sendable {
     _ kernels: Microkernels, _ planes: UnsafePointer<Float>, step: Int, channels: Int, _ row: Int,
     _ part: Range<Int>, to out: UnsafeMutablePointer<Float>
   ) {
-    let lanes = kernels.tileShapes.lanes
+    let lanes = kernels.lanes
     guard let source = rows[row] else {
       out.update(repeating: fill, count: part.count * lanes)
       return
