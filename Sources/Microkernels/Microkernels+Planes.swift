@@ -223,6 +223,24 @@ extension Microkernels {
     }
   }
 
+  /// Whether ``depthwiseMasked(_:size:stride:)`` takes such kernels: where vectors are read and written in part.
+  public func depthwiseMaskedTakes(size: Int, stride: Int) -> Bool {
+    #if arch(x86_64)
+      if instructionSet == .avx512 {
+        return MicrokernelsAVX512.depthwiseMaskedTakes(size: size, stride: stride)
+      }
+    #endif
+    return false
+  }
+
+  /// One channel's correlation over a plane where it lies; see `ConvolveDepthwisePlane`.
+  public func depthwiseMasked(_ plane: UnsafePointer<ConvolveDepthwisePlane>, size: Int, stride: Int) {
+    precondition(depthwiseMaskedTakes(size: size, stride: stride), "no vector code for such a kernel")
+    #if arch(x86_64)
+      MicrokernelsAVX512.depthwiseMasked(plane, size: size, stride: stride)
+    #endif
+  }
+
   /// Adds the gradient of one row of a channel's kernel, of 3 or 5 weights; see `MicrokernelsBaseline.depthwiseWeights`.
   public func depthwiseWeights(
     _ plane: UnsafePointer<ConvolveDepthwise>, stride: Int, _ sums: UnsafeMutablePointer<Float>

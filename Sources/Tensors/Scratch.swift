@@ -42,7 +42,7 @@ public enum Scratch {
     func with<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Result) -> Result {
       isTaken = true
       defer { isTaken = false }
-      if self.count < count { grow(to: count) }
+      if self.count < count || base == nil { grow(to: max(1, count)) }
       return body(base!)
     }
 

@@ -117,6 +117,25 @@ typedef struct {
   const float *_Nullable zeros;
 } ConvolveDepthwise;
 
+/// One channel's correlation over a plane with zeros around it: y[r, c] = bias + sum over i and j of
+/// weights[i, j] * x[r * stride + i - top, c * stride + j - left].
+typedef struct {
+  const float *_Nonnull input;
+  intptr_t inputRows;
+  intptr_t inputColumns;
+  intptr_t top;
+  intptr_t left;
+  const float *_Nonnull weights;
+  float bias;
+  /// Between which numbers the sums are kept before they are written: infinities where they stay as they are.
+  float least;
+  float most;
+  /// Exactly the outputs are written.
+  float *_Nonnull output;
+  intptr_t rows;
+  intptr_t columns;
+} ConvolveDepthwisePlane;
+
 /// One pass of a Fourier transform over sixteen lanes side by side, each a transform of its own: element e's real parts are the
 /// sixteen floats at `xr + e * xStep`, its imaginary parts those at `xi + e * xStep`.
 typedef struct {

@@ -48,7 +48,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     package func poolsItself(_ geometry: ConvolutionGeometry) -> Bool {
       switch self {
       case .direct: true
-      case .depthwise: DepthwiseBlocks.accepts(geometry)
+      case .depthwise: DepthwisePlanes.accepts(geometry) || DepthwiseBlocks.accepts(geometry)
       case .winograd4, .winograd2, .winograd5, .winograd1d: !winograd!.isLine
       case .loops, .tiles, .scatter, .fourier: false
       }
@@ -208,7 +208,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case .scatter: ScatterConvolution(forward: g, weight, bias)
     case .fourier: FourierConvolution(g, weight, bias)
     case .depthwise:
-      if DepthwiseBlocks.accepts(g) {
+      if DepthwisePlanes.accepts(g) {
+        DepthwisePlanes(g, weight, bias, maxPools: epilogue.maxPools)
+      } else if DepthwiseBlocks.accepts(g) {
         DepthwiseBlocks(g, weight, bias, maxPools: epilogue.maxPools)
       } else {
         DepthwiseConvolution(g, weight, bias)

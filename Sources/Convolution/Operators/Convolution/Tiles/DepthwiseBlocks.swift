@@ -199,11 +199,7 @@ struct DepthwiseBlocks: PlannedConvolution {
       if rows != out { out.update(from: rows, count: height * width) }
       return finish(out, count: height * width)
     }
-    // A quarter of the outputs is finished, if that comes to the same.
-    if !finish.keepsOrder { finish.apart(rows, rows: 1, columns: height * width, stride: 0) }
-    kernels.maximumOfSquares(
-      rows, stride: width, out, outStride: width / 2, rows: height / 2, columns: width / 2)
-    if finish.keepsOrder { finish(out, count: height / 2 * (width / 2)) }
+    kernels.storeSquares(rows, rows: height, columns: width, to: out, finish)
   }
 
   /// Whether planes are read where they lie.

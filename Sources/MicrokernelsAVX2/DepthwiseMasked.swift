@@ -1,0 +1,1 @@
+../MicrokernelsBaseline/DepthwiseMasked.swift
