@@ -142,7 +142,7 @@ struct DepthwiseBlocks: PlannedConvolution {
     let (bandCount, together, asideCount) = (isInside ? 0 : bandCount, together, asideCount)
     let plane = pools ? height / 2 * (width / 2) : height * width
     let planes = g.batch * g.outChannels
-    let pieces = pieces(planes, pool)
+    let pieces = pool.pieces(planes)
     let rest = finish.afterBounds
     /// The input plane of an output plane.
     func source(_ i: Int) -> Int { i * g.inChannels / g.outChannels }
@@ -184,11 +184,6 @@ struct DepthwiseBlocks: PlannedConvolution {
     }
   }
 
-  /// Planes may be small, so that a piece takes many.
-  private func pieces(_ planes: Int, _ pool: ThreadPool) -> Int {
-    pool.threadCount == 1 ? 1 : min(planes, 8 * pool.threadCount)
-  }
-
   /// Finishes the rows of a band, which may have been computed aside.
   private func store(
     _ rows: UnsafeMutablePointer<Float>, rows height: Int, to out: UnsafeMutablePointer<Float>,
@@ -219,7 +214,7 @@ struct DepthwiseBlocks: PlannedConvolution {
     let rest = finish.afterBounds
     let zeroCount = kernels.lanes + 2
     let planes = g.batch * g.outChannels
-    let pieces = pieces(planes, pool)
+    let pieces = pool.pieces(planes)
     pool.parallelFor(pieces) { piece in
       Scratch.withFloats(zeroCount) { zeros in
         zeros.update(repeating: 0, count: zeroCount)

@@ -49,10 +49,9 @@ struct DepthwisePlanes: PlannedConvolution {
       g.input[1] * g.input[2], pools ? height / 2 * (width / 2) : height * width
     )
     let planes = g.batch * g.outChannels
-    // Planes may be small, so that a piece takes many.
-    let pieces = pool.threadCount == 1 ? 1 : min(planes, 8 * pool.threadCount)
+    let pieces = pool.pieces(planes)
     let (size, stride, rest) = (g.kernel[1], g.stride[1], finish.afterBounds)
-    let bandRows = max(8, Self.largestBand / (g.input[2] * stride))
+    let bandRows = max(8, Self.largestBand / max(1, g.input[2] * stride))
     pool.parallelFor(pieces) { piece in
       Scratch.withFloats(asideCount) { aside in
         weights.withUnsafeBufferPointer { weights in
@@ -94,4 +93,9 @@ extension Microkernels {
     maximumOfSquares(rows, stride: width, out, outStride: width / 2, rows: height / 2, columns: width / 2)
     if finish.keepsOrder { finish(out, count: height / 2 * (width / 2)) }
   }
+}
+
+extension ThreadPool {
+  /// Pieces of so many planes, which may be small, so that a piece takes many.
+  func pieces(_ planes: Int) -> Int { threadCount == 1 ? min(1, planes) : min(planes, 8 * threadCount) }
 }
