@@ -6,8 +6,8 @@
   import Musl
 #endif
 
-/// Bytes of a core's data caches, read once: blocks are cut to them. Sums are made in the same order whatever they are, so
-/// that results do not depend on them.
+/// Bytes of a core's data caches, read once: blocks are cut to them, and deep sums into parts, so that machines of other
+/// caches may round otherwise.
 public struct CacheSizes: Sendable, CustomStringConvertible {
   public let level1: Int
   public let level2: Int

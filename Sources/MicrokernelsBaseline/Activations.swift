@@ -47,7 +47,7 @@ func activateHardswish(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.po
 func activateSoftplus(_ t: UnsafePointer<ConvolveActivation>) { eachVector(t.pointee, CONVOLVE_SOFTPLUS) }
 
 /// Exactly the outputs are written; whole vectors are read. The function is named, and not a closure, which would not be
-/// inlined; it is called in one place alone, for the same reason.
+/// inlined.
 @inline(always)
 func eachVector(_ t: ConvolveActivation, _ function: Int32) {
   var (x, y) = (t.x, t.y)

@@ -79,15 +79,14 @@ package struct PackedLinear: Sendable {
 }
 
 extension TileShapes {
-  /// Vectors of a panel for which so many samples take the fewest steps of half a cycle: a multiply-add, or a read where
-  /// there are more of those.
+  /// Vectors of a panel for which so many samples take the fewest cycles.
   fileprivate func vectors(samples: Int) -> Int {
     func cost(_ vectors: Int) -> Double {
-      var steps = 0
+      var cycles = 0.0
       forEachDirectTile(rows: samples, vectors: vectors) {
-        steps += max($0.count * vectors, $0.count + vectors + 1)
+        cycles += step(rows: Double($0.count), vectors: Double(vectors))
       }
-      return Double(steps) / Double(vectors)
+      return cycles / Double(vectors)
     }
     return (1...vectors).reversed().min { cost($0) < cost($1) }!
   }

@@ -64,16 +64,11 @@ struct ConvolutionCost {
     let products = Double(channels) * taps
     let inRows = (products / Double(tall)).rounded(.up)
     let rowsAdded = products * Double(count / max(1, samples[2]))
-    return blocks * inRows * (step(rows: Double(tall), vectors: wide) * Double(depth) + 40)
+    return blocks * inRows * (shapes.step(rows: Double(tall), vectors: wide) * Double(depth) + 40)
       + rowsAdded * (vectors(samples[2]) * 2 + 25)
   }
 
   private func vectors(_ count: Int) -> Double { Double(count.dividedRoundingUp(by: shapes.lanes)) }
-
-  /// One step of the depth in a tile: its multiply-adds, or its reads if those are more.
-  private func step(rows: Double, vectors: Double) -> Double {
-    max(rows * vectors, rows + vectors + 1, 8) / 2
-  }
 
   private var loops: Double { Double(rows) * inputs * taps * (8 * vectors(outputs) + 20) }
 
@@ -87,7 +82,7 @@ struct ConvolutionCost {
       if vectors == 0 { return 0 }
       let tall = min(shapes.rows[vectors - 1], rows)
       return Double(rows.dividedRoundingUp(by: tall))
-        * self.step(rows: Double(tall), vectors: Double(vectors))
+        * shapes.step(rows: Double(tall), vectors: Double(vectors))
     }
     let products = (Double(all / wide) * step(wide) + step(all % wide)) * inputs * taps
     let isInPlace = taps == 1 && geometry.stride == [1, 1, 1]
@@ -103,7 +98,7 @@ struct ConvolutionCost {
     let panels = (inVectors / Double(shapes.vectors)).rounded(.up)
     let wide = inVectors / panels
     let tall = Double(shapes.directRows[min(shapes.vectors, Int(wide.rounded(.up))) - 1])
-    return (panels, tall, step(rows: tall, vectors: wide))
+    return (panels, tall, shapes.step(rows: tall, vectors: wide))
   }
 
   private var direct: Double {

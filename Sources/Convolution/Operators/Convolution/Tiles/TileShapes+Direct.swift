@@ -1,6 +1,9 @@
 import Microkernels
 
 extension TileShapes {
+  /// Cycles of one step of the depth in a tile: its multiply-adds, two a cycle, or its reads if those are more.
+  func step(rows: Double, vectors: Double) -> Double { max(rows * vectors, rows + vectors + 1, 8) / 2 }
+
   /// Vectors of each panel of output channels, as even as they can be.
   /// - Parameter least: panels that there should be if there are as many vectors.
   func panelVectors(channels: Int, least: Int = 1) -> [Int] {
