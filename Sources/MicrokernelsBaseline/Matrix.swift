@@ -128,6 +128,20 @@ func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
   // What the sums start from is added at the end, and in one way whatever it is.
   let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
   var i = 0
+  if let residual = t.residual {
+    while i < rows {
+      var j = 0
+      while j < vectors {
+        let place = i &* t.cStride &+ j &* lanes
+        let start = load(t.start + (i &* t.startRowStep &+ j &* t.startVectorStep))
+        let sum = start + sums[unchecked: i &* vectors &+ j] + load(residual + place)
+        store(minimum(most, maximum(least, sum)), t.c + place)
+        j = j &+ 1
+      }
+      i = i &+ 1
+    }
+    return
+  }
   while i < rows {
     var j = 0
     while j < vectors {

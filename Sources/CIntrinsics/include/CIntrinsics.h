@@ -31,7 +31,7 @@ typedef struct {
   intptr_t tapsTogether;
 } ConvolveBlock;
 
-/// What the matrix tile works on: c[i, j] = start + sum over k of a[k * aStride + i] * b[k * bStride + j].
+/// What the matrix tile works on: c[i, j] = start + sum over k of a[k * aStride + i] * b[k * bStride + j], and the residual.
 typedef struct {
   const float *_Nonnull a;
   intptr_t aStride;
@@ -46,6 +46,8 @@ typedef struct {
   const float *_Nonnull start;
   intptr_t startRowStep;
   intptr_t startVectorStep;
+  /// Added at last, where there is one: laid out as `c`.
+  const float *_Nullable residual;
   /// How far ahead of `a` weights are asked for, in elements: those of the product to come. 0 where there is none.
   intptr_t ahead;
   /// Between which numbers the sums are kept before they are written: infinities where they stay as they are.

@@ -145,7 +145,7 @@ private func batchProduct(
   let panels = batch.dividedRoundingUp(by: shapes.lanes).dividedRoundingUp(by: shapes.vectors)
   let wide = batch.dividedRoundingUp(by: panels).dividedRoundingUp(by: shapes.lanes) * shapes.lanes
   let tall = shapes.directRows[wide / shapes.lanes - 1]
-  let passDepth = min(depth, DirectProduct.passDepth)
+  let passDepth = min(depth, DirectProduct(kernels).contiguousPassDepth)
   // Samples last.
   Scratch.withFloats(panels * depth * wide) { samples in
     a.withUnsafeBufferPointer { a in

@@ -42,7 +42,7 @@ package struct PackedLinear: Sendable {
     let given = bias?.scalars ?? []
     self.bias = given + [Float](repeating: 0, count: vectors * lanes - given.count)
     offsets = (0..<batch).map { Int32($0 * depth) }
-    depthOffsets = (0..<min(depth, DirectProduct.passDepth)).map { Int32($0) }
+    depthOffsets = (0..<min(depth, product.contiguousPassDepth)).map { Int32($0) }
   }
 
   /// - Parameters:
@@ -50,7 +50,7 @@ package struct PackedLinear: Sendable {
   ///   - y: `[N, outFeatures]`, written over.
   package func run(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
     let (rows, depth, batch) = (weights.rows, weights.depth, offsets.count)
-    let passes = depth.dividedRoundingUp(by: DirectProduct.passDepth)
+    let passes = depth.dividedRoundingUp(by: product.contiguousPassDepth)
     let widest = weights.widths[0]
     ThreadPool.shared(for: batch * depth * rows).parallelFor(weights.widths.count) { panel in
       let (first, wide) = (weights.firstRows[panel], weights.widths[panel])

@@ -16,6 +16,8 @@ struct Finish: @unchecked Sendable {
   /// Where there is nothing to do but to keep outputs between two numbers, algorithms do it as they store them: infinities
   /// where there is more to do, or nothing.
   let bounds: Bounds
+  /// Between which numbers sums of outputs and the residual are kept; nil where the activation is more than that.
+  private let sumBounds: Bounds?
 
   /// Between which numbers outputs are kept.
   struct Bounds: Sendable {
@@ -30,12 +32,14 @@ struct Finish: @unchecked Sendable {
     (self.outputs, self.residual) = (outputs, residual)
     isIdentity = activation == nil && residual == nil
     keepsOrder = activation?.isNondecreasing ?? true
-    bounds =
+    sumBounds =
       switch activation {
-      case .relu where residual == nil: Bounds(least: 0)
-      case .relu6 where residual == nil: Bounds(least: 0, most: 6)
-      default: Bounds()
+      case nil: Bounds()
+      case .relu: Bounds(least: 0)
+      case .relu6: Bounds(least: 0, most: 6)
+      default: nil
       }
+    bounds = residual == nil ? sumBounds ?? Bounds() : Bounds()
   }
 
   /// What is left to do once outputs are within ``bounds``.
@@ -62,6 +66,12 @@ struct Finish: @unchecked Sendable {
     for row in 0..<rows {
       for i in Swift.stride(from: 0, to: columns, by: 16) { convolve_prefetch(residual + (row * stride + i)) }
     }
+  }
+
+  /// The residual of outputs that are stored with it, and between which numbers, where that is all there is to do.
+  func residualAndBounds(of start: UnsafeMutablePointer<Float>) -> (UnsafePointer<Float>, Bounds)? {
+    guard let residual = residual(of: start), let sumBounds else { return nil }
+    return (residual, sumBounds)
   }
 
   private func residual(of start: UnsafeMutablePointer<Float>) -> UnsafePointer<Float>? {

@@ -101,6 +101,14 @@ struct ColumnSource: Sendable {
     return result
   }
 
+  /// One sample of each cache line that a block reads in a plane, or more than one.
+  func lines(_ block: BlockRuns) -> [Int32] {
+    block.runs.filter { $0.source >= 0 && $0.count > 0 }.flatMap { run in
+      let last = run.source + (run.count - 1) * Int32(widthAxis.stride)
+      return Array(stride(from: run.source, to: last, by: 16)) + [last]
+    }
+  }
+
   /// Copies the entries of `rows` by a block's outputs to `panel[(d - first row) * rowStride + p]`, in whole vectors.
   /// - Parameter source: channel 0 of the planes that are read.
   func pack(

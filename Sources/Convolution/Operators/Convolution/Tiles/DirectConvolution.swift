@@ -65,7 +65,10 @@ struct DirectConvolution: PlannedConvolution {
     let boxCount = threads == 1 ? 1 : (4 * threads).dividedRoundingUp(by: max(1, g.batch * g.groups * panels))
     let outputs = axes.reduce(1) { $0 * $1.outputs }
     let taps = axes.reduce(1) { $0 * $1.taps.count }
-    let passCount = max(1, (depthChannels * taps + DirectProduct.passDepth / 2) / DirectProduct.passDepth)
+    // A tile reads a line or two in each row of the kernel.
+    let passDepth = product.passDepth(
+      sampleLines: 1.5 * Double(axes[0].taps.count * axes[1].taps.count) / Double(max(1, taps)))
+    let passCount = max(1, (depthChannels * taps + passDepth / 2) / passDepth)
     isOnePass = passCount == 1
     // The sums, or those of a panel and the samples.
     let kept = isOnePass ? min(vectors, shapes.vectors) * lanes : lanes * vectors

@@ -15,20 +15,32 @@ struct DirectProduct: Sendable {
   /// Outputs of the tallest tile: sums have room for so many more.
   var tallest: Int { shapes.directRows.max()! }
 
-  /// About the depth of a pass, whose weights for one vector of channels take two thirds of the first-level cache.
-  static let passDepth = max(64, CacheSizes.current.level1 / 96)
+  /// About the depth of a pass, by two thirds of the first-level cache for one vector of channels' weights. Tiles that read
+  /// few bytes of weights a step find their samples there again if a pass reads no more lines of them than a third has room
+  /// for; wide tiles' weights drive samples out before that.
+  /// - Parameter sampleLines: cache lines of samples that a tile reads for each step of the depth.
+  func passDepth(sampleLines: Double) -> Int {
+    let level1 = CacheSizes.current.level1
+    let longest = max(64, level1 / 96)
+    if shapes.bytesAcross * 128 > level1 / 2 { return longest }
+    return max(64, Int(min(Double(longest), Double(level1) / (192 * sampleLines))))
+  }
+
+  /// Of samples whose depth lies side by side.
+  var contiguousPassDepth: Int { passDepth(sampleLines: Double(tallest) / 16) }
 
   /// sums[i, j] = bias[j] (or sums[i, j]) + sum over d of samples[offsets[i] + depthOffsets[d]] * weights[d, j].
   /// - Parameters:
   ///   - weights: of the panel at the first depth, `wide` elements a depth.
   ///   - bias: `wide` elements; sums add to what is there where nil.
   ///   - ahead: from the weights to those that are asked for meanwhile.
+  ///   - nextSamples: what is asked for when the weights are: the samples of the product to come, side by side.
   ///   - bounds: between which numbers sums are kept.
   func run(
     _ samples: UnsafePointer<Float>, _ offsets: UnsafeBufferPointer<Int32>,
     depthOffsets: UnsafePointer<Int32>, depth: Int, _ weights: UnsafePointer<Float>, wide: Int,
-    bias: UnsafePointer<Float>?, ahead: Int, bounds: Finish.Bounds = .init(),
-    to sums: UnsafeMutablePointer<Float>
+    bias: UnsafePointer<Float>?, ahead: Int, nextSamples: UnsafeBufferPointer<Float>? = nil,
+    bounds: Finish.Bounds = .init(), to sums: UnsafeMutablePointer<Float>
   ) {
     let vectors = wide / shapes.lanes
     let tall = shapes.directRows[vectors - 1]
@@ -37,6 +49,7 @@ struct DirectProduct: Sendable {
         input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets, depth: depth,
         weights: weights, weightStride: wide, c: sums, cStride: wide, start: bias ?? UnsafePointer(sums),
         startRowStep: bias == nil ? wide : 0, ahead: ahead, least: bounds.least, most: bounds.most)
+      let linesAStep = wide.dividedRoundingUp(by: 16)
       var asked = 0
       shapes.forEachDirectTile(rows: offsets.count, vectors: vectors) { rows in
         tile.c = sums + rows.lowerBound * wide
@@ -48,9 +61,18 @@ struct DirectProduct: Sendable {
           tile.outputOffsets = UnsafePointer(filled.baseAddress!)
         }
         kernels.directTile(&tile, rows: rows.count, vectors: vectors)
-        // A tile asks for one cache line of each step's weights.
+        // A tile asks for one cache line of each step's weights; the first tiles for the next weights, others for samples.
         asked += 1
-        tile.ahead = asked < vectors ? ahead + asked * shapes.lanes : 0
+        if asked < linesAStep {
+          tile.ahead = ahead + asked * 16
+        } else {
+          let (part, line) = (asked - linesAStep).quotientAndRemainder(dividingBy: linesAStep)
+          let place = part * wide * depth + line * 16
+          tile.ahead =
+            if let nextSamples, place < nextSamples.count {
+              nextSamples.baseAddress! + place - weights
+            } else { 0 }
+        }
       }
     }
   }

@@ -15,8 +15,8 @@ struct TileProduct: Sendable {
   var panelRows: Int { shapes.panelRows }
   /// Columns of the widest tile.
   var tileColumns: Int { shapes.vectors * shapes.lanes }
-  /// Room for any tile.
-  var scratchCount: Int { shapes.panelRows * shapes.lanes }
+  /// Room for any tile, and its residual.
+  var scratchCount: Int { 2 * shapes.panelRows * shapes.lanes }
 
   /// One vector a row, for whole panels of rows.
   func biasVectors(_ values: [Float]) -> [Float] {
@@ -27,7 +27,8 @@ struct TileProduct: Sendable {
   }
 
   /// Depth that one pass over a tile takes: a panel of columns, with a tile's weights, stays in the first-level cache.
-  static let depthBlock = max(32, CacheSizes.current.level1 / 384)
+  static let depthBlock = max(
+    32, CacheSizes.current.level1 / max(192, Microkernels().tileShapes.bytesAcross * 3 / 2))
 
   /// What is done to sums before they are stored, and what is done meanwhile.
   struct Ends {
@@ -38,10 +39,27 @@ struct TileProduct: Sendable {
     /// What will be done to the outputs: what it adds is asked for while they are summed. (To do it tile by tile, while
     /// the tile's stores are still on their way, takes a third longer in 1x1 layers of 56x56.)
     var finish: Finish?
+    /// Laid out as `c`, added before sums are kept within the bounds: then there is nothing left of `finish` to do.
+    var residual: UnsafePointer<Float>?
     /// Between which numbers sums are kept.
     var bounds = Finish.Bounds()
-    /// The columns of the product to come, laid out as this one's: asked for meanwhile, a few depths with each tile.
-    var next: UnsafePointer<Float>?
+    /// Samples of the product to come: asked for meanwhile, a few depths with each tile.
+    var next: Samples?
+  }
+
+  /// Where samples lie.
+  struct Samples {
+    /// Of the first depth.
+    var plane: UnsafePointer<Float>
+    /// From depth to depth.
+    var step: Int
+    /// One of each cache line, in every depth.
+    var lines: UnsafeBufferPointer<Int32>
+
+    func ask(_ depth: Int) {
+      let plane = plane + depth * step
+      for line in lines { convolve_prefetch(plane + Int(line)) }
+    }
   }
 
   /// c[i, j] = bias[i] (or c[i, j]) + sum over d of a[i, d] * b[d, j], for `rows` rows and at most
@@ -63,20 +81,30 @@ struct TileProduct: Sendable {
     var tile = ConvolveTile(
       a: a, aStride: panelRows, b: b, bStride: bStride, depth: depth, c: c, cStride: cStride,
       start: UnsafePointer(c), startRowStep: ends.bias == nil ? cStride : ends.biasStep,
-      startVectorStep: ends.bias == nil ? lanes : 0, ahead: panelStep, least: ends.bounds.least,
-      most: ends.bounds.most)
+      startVectorStep: ends.bias == nil ? lanes : 0, residual: nil, ahead: panelStep,
+      least: ends.bounds.least, most: ends.bounds.most)
+    // Depths of the samples to come that each tile asks for.
+    let asked = ends.next == nil ? 0 : (depth * tileRows).dividedRoundingUp(by: max(1, rows))
+    var asking = 0
+    // The tile's first row in its panel.
+    var (panel, rowInPanel) = (a, 0)
     var row = 0
     while row < rows {
       let count = min(tileRows, rows - row)
-      tile.a = a + (row / panelRows * panelStep + row % panelRows)
+      tile.a = panel + rowInPanel
+      rowInPanel += tileRows
+      if rowInPanel == panelRows { (panel, rowInPanel) = (panel + panelStep, 0) }
       let out = c + row * cStride
       if let next = ends.next {
-        for d in depth * row / rows..<depth * min(rows, row + tileRows) / rows {
-          for vector in 0..<vectors { convolve_prefetch(next + (d * bStride + vector * lanes)) }
+        let end = min(depth, asking + asked)
+        while asking < end {
+          next.ask(asking)
+          asking += 1
         }
       }
       ends.finish?.askForResidual(out, rows: count, columns: columns, stride: cStride)
       tile.start = ends.bias.map { $0 + row * ends.biasStep } ?? UnsafePointer(out)
+      tile.residual = ends.residual.map { $0 + row * cStride }
       if isWhole, count == tileRows {
         tile.c = out
         kernels.multiplyTile(&tile, rows: tileRows, vectors: vectors)
@@ -101,6 +129,11 @@ struct TileProduct: Sendable {
       tile.start = UnsafePointer(scratch)
       tile.startRowStep = wide
       for i in 0..<rows { (scratch + i * wide).update(from: out + i * cStride, count: columns) }
+    }
+    let residualRoom = scratch + scratchCount / 2
+    if let residual = tile.residual {
+      for i in 0..<rows { (residualRoom + i * wide).update(from: residual + i * cStride, count: columns) }
+      tile.residual = UnsafePointer(residualRoom)
     }
     tile.c = scratch
     tile.cStride = wide

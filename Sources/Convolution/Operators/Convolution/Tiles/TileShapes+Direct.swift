@@ -1,6 +1,9 @@
 import Microkernels
 
 extension TileShapes {
+  /// Bytes of the widest tile's columns.
+  var bytesAcross: Int { vectors * lanes * MemoryLayout<Float>.stride }
+
   /// Cycles of one step of the depth in a tile: its multiply-adds, two a cycle, or its reads if those are more.
   func step(rows: Double, vectors: Double) -> Double { max(rows * vectors, rows + vectors + 1, 8) / 2 }
 

@@ -23,6 +23,10 @@ struct TiledConvolution: PlannedConvolution {
   private let order: WeightOrder
   /// Columns of a 1x1 kernel are the input's own rows.
   private let readsInPlace: Bool
+  /// One sample of each cache line that a block of a 1x1 kernel reads in a plane; those of block b are
+  /// `lines[lineStarts[b] ..< lineStarts[b + 1]]`.
+  private let lines: [Int32]
+  private let lineStarts: [Int]
 
   /// Where output p of the grid goes in its plane.
   private struct Target: Sendable {
@@ -62,11 +66,19 @@ struct TiledConvolution: PlannedConvolution {
     sourcePlane = source.reduce(1, *)
     targetPlane = sizes.reduce(1, *)
     target = Target(sizes: sizes, phase: phase, stride: stride, grid: columns.grid)
-    readsInPlace = columns.isIdentity && target.isDense
+    // Where a tile's columns take one cache line, those of a plane that is not of whole lines would take two: they are
+    // copied, if there are enough rows for that.
+    readsInPlace =
+      columns.isIdentity && target.isDense
+      && (product.shapes.bytesAcross > 64 || sourcePlane % 16 == 0 || rows < 512)
     let (columns, wide) = (columns, product.tileColumns)
-    blocks = (0..<columns.outputs.dividedRoundingUp(by: wide)).map {
+    let blocks = (0..<columns.outputs.dividedRoundingUp(by: wide)).map {
       columns.blockRuns($0 * wide..<min(columns.outputs, ($0 + 1) * wide))
     }
+    let lines = blocks.map { columns.taps == 1 ? columns.lines($0) : [] }
+    self.blocks = blocks
+    self.lines = lines.flatMap { $0 }
+    lineStarts = lines.map(\.count).sumsBefore + [self.lines.count]
     self.order = order
     self.bias = []
     weights = [WeightPanels](
@@ -207,52 +219,62 @@ struct TiledConvolution: PlannedConvolution {
     func isAside(_ block: Int) -> Bool { !target.isDense || self.outputs(block).count % lanes != 0 }
     let asideBlocks = run.reduce(0) { $0 + (isAside($1) ? 1 : 0) }
     let rest = finish.afterBounds
+    /// Of a block, from a depth on.
+    func samples(_ block: Int, from depth: Int, _ lines: UnsafeBufferPointer<Int32>) -> TileProduct.Samples {
+      TileProduct.Samples(
+        plane: x + depth * sourcePlane, step: sourcePlane,
+        lines: UnsafeBufferPointer(rebasing: lines[lineStarts[block]..<lineStarts[block + 1]]))
+    }
     let panelCount = step * widest + lanes  // a last run's vector may reach beyond the panel
-    Scratch.withFloats(panelCount + product.scratchCount + asideBlocks * asideStep) { scratch in
-      let tile = scratch + panelCount
-      var d = 0
-      repeat {
-        let rows = d..<min(depth, d + step)
-        var ends = TileProduct.Ends()
-        if d == 0 { (ends.bias, ends.biasStep) = (bias + range.lowerBound * lanes, lanes) }
-        if rows.upperBound == depth { ends.bounds = finish.bounds }
-        var aside = tile + product.scratchCount
-        for block in run {
-          let isAside = isAside(block)
-          let outputs = self.outputs(block)
-          let wide = outputs.count.dividedRoundingUp(by: lanes) * lanes
-          let isDone = rows.upperBound == depth && !isAside
-          ends.finish = isDone ? finish : nil
-          let isInPlace = readsInPlace && !isAside
-          ends.next = nil
-          if isInPlace {
-            let isLast = block == run.upperBound - 1
-            if !isLast || rows.upperBound < depth {
-              let (next, first) = isLast ? (run.lowerBound, rows.upperBound) : (block + 1, d)
-              ends.next = x + (first * sourcePlane + self.outputs(next).lowerBound)
+    lines.withUnsafeBufferPointer { lines in
+      Scratch.withFloats(panelCount + product.scratchCount + asideBlocks * asideStep) { scratch in
+        let tile = scratch + panelCount
+        var d = 0
+        repeat {
+          let rows = d..<min(depth, d + step)
+          var ends = TileProduct.Ends()
+          if d == 0 { (ends.bias, ends.biasStep) = (bias + range.lowerBound * lanes, lanes) }
+          var aside = tile + product.scratchCount
+          for block in run {
+            let isAside = isAside(block)
+            let outputs = self.outputs(block)
+            let wide = outputs.count.dividedRoundingUp(by: lanes) * lanes
+            let isDone = rows.upperBound == depth && !isAside
+            let out = y + range.lowerBound * targetPlane + outputs.lowerBound
+            ends.finish = isDone ? finish : nil
+            ends.bounds = rows.upperBound == depth ? finish.bounds : .init()
+            ends.residual = nil
+            if isDone, let (residual, bounds) = finish.residualAndBounds(of: out) {
+              (ends.residual, ends.bounds) = (residual, bounds)
             }
-          } else {
-            columns.pack(product.kernels, blocks[block], rows: rows, from: x, to: scratch, rowStride: wide)
+            let isInPlace = readsInPlace && !isAside
+            let isLast = block == run.upperBound - 1
+            ends.next =
+              isLast && rows.upperBound == depth || lines.isEmpty
+              ? nil
+              : isLast
+                ? samples(run.lowerBound, from: rows.upperBound, lines) : samples(block + 1, from: d, lines)
+            if !isInPlace {
+              columns.pack(product.kernels, blocks[block], rows: rows, from: x, to: scratch, rowStride: wide)
+            }
+            product.run(
+              panels + range.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
+              rows: range.count,
+              isInPlace ? x + d * sourcePlane + outputs.lowerBound : UnsafePointer(scratch),
+              bStride: isInPlace ? sourcePlane : wide, depth: rows.count,
+              to: isAside ? aside : out,
+              cStride: isAside ? wide : targetPlane, columns: wide, ends, scratch: tile)
+            if isDone, ends.residual == nil {
+              rest(out, rows: range.count, columns: outputs.count, stride: targetPlane)
+            }
+            if isAside {
+              if rows.upperBound == depth { spread(aside, wide, range, outputs, into: y, rest) }
+              aside += asideStep
+            }
           }
-          product.run(
-            panels + range.lowerBound * depth + d * product.panelRows, panelStep: depth * product.panelRows,
-            rows: range.count, isInPlace ? x + d * sourcePlane + outputs.lowerBound : UnsafePointer(scratch),
-            bStride: isInPlace ? sourcePlane : wide, depth: rows.count,
-            to: isAside ? aside : y + range.lowerBound * targetPlane + outputs.lowerBound,
-            cStride: isAside ? wide : targetPlane, columns: wide, ends, scratch: tile)
-          if isDone {
-            rest(
-              y + range.lowerBound * targetPlane + outputs.lowerBound, rows: range.count,
-              columns: outputs.count,
-              stride: targetPlane)
-          }
-          if isAside {
-            if rows.upperBound == depth { spread(aside, wide, range, outputs, into: y, rest) }
-            aside += asideStep
-          }
-        }
-        d = rows.upperBound
-      } while d < depth
+          d = rows.upperBound
+        } while d < depth
+      }
     }
   }
 

@@ -60,7 +60,7 @@ extension WinogradConvolution {
     // reads, come from further out and take longer than that saves.
     let (level2, float) = (CacheSizes.current.level2, MemoryLayout<Float>.stride)
     let room = level2 / 4 * 3 / (entries * float)
-    let fewest = geometry.groups * groupCount * float > level2 * 8 ? 48 : 16
+    let fewest = geometry.groups * groupCount * float > level2 * 4 ? Self.mostTiles : 16
     blockTiles = min(tiles, max(fewest, min(Self.mostTiles, room / (tileStep + widths.max()!))))
     let rows = min(tilesDown, max(1, blockTiles / tilesAcross))
     let samples = rowsRead(rows) * columnsRead(min(blockTiles, tilesAcross))

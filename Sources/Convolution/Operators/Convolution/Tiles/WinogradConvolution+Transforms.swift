@@ -99,7 +99,7 @@ extension WinogradConvolution {
   ) {
     let (wide, depth) = (widths[panel], depth)
     let (inputStep, productStep) = (inputStep(tiles), productStep(tiles, wide: wide))
-    let passes = depth.dividedRoundingUp(by: DirectProduct.passDepth)
+    let passes = depth.dividedRoundingUp(by: product.contiguousPassDepth)
     withUnsafeTemporaryAllocation(of: Int32.self, capacity: tiles) { offsets in
       for t in 0..<tiles { offsets[t] = Int32(t * tileStep) }
       // What every first sum starts from.
@@ -121,6 +121,9 @@ extension WinogradConvolution {
                   depthOffsets: depthOffsets.baseAddress! + part.lowerBound, depth: part.count,
                   panels + part.lowerBound * wide, wide: wide,
                   bias: pass == 0 ? UnsafePointer(zeros.baseAddress!) : nil, ahead: next,
+                  nextSamples: pass < passes - 1
+                    ? nil
+                    : UnsafeBufferPointer(start: v + (entry + 1) % entries * inputStep, count: inputStep),
                   to: m + entry * productStep)
               }
             }
