@@ -96,6 +96,42 @@ func tile2(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 2, widestTile) }
 @inline(never)
 func tile1(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 1, widestTile) }
 
+/// One step of the depth. Each vector of columns is read once: the compiler sees that nothing is written in between.
+@inline(always)
+func addProducts(
+  to sums: inout InlineArray<24, Vector>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ rows: Int,
+  _ vectors: Int
+) {
+  var i = 0
+  while i < rows {
+    let weight = Vector(repeating: a[i])
+    var j = 0
+    while j < vectors {
+      let n = i &* vectors &+ j
+      sums[unchecked: n] = multiplyAdd(sums[unchecked: n], weight, load(b + j &* lanes))
+      j = j &+ 1
+    }
+    i = i &+ 1
+  }
+}
+
+/// Adds the residual to a tile that has been stored. (While the sums are in registers it would take less, but loops over
+/// them as long as that are no longer unrolled, which puts the sums in memory.)
+@inline(never)
+func addResidual(_ residual: UnsafePointer<Float>, _ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
+  let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
+  var i = 0
+  while i < rows {
+    var j = 0
+    while j < vectors &* lanes {
+      let place = i &* t.cStride &+ j
+      store(minimum(most, maximum(least, load(t.c + place) + load(residual + place))), t.c + place)
+      j = j &+ lanes
+    }
+    i = i &+ 1
+  }
+}
+
 @inline(always)
 func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
   // As many as any instruction set has registers for; those that a tile does not use are never made. (Spelt out:
@@ -107,41 +143,37 @@ func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
   ]
   var (a, b) = (t.a, t.b)
   var k = 0
+  #if AVX2
+    // Where a step has few products, counting and asking take a fifth of the instructions: four steps have three cache
+    // lines of weights.
+    while vectors == widestTile && k &+ 4 <= t.depth {
+      convolve_prefetch(a + t.ahead)
+      addProducts(to: &sums, a, b, rows, vectors)
+      b += t.bStride
+      convolve_prefetch(a + (t.ahead &+ 16))
+      addProducts(to: &sums, a + accumulators, b, rows, vectors)
+      b += t.bStride
+      convolve_prefetch(a + (t.ahead &+ 32))
+      addProducts(to: &sums, a + 2 &* accumulators, b, rows, vectors)
+      b += t.bStride
+      addProducts(to: &sums, a + 3 &* accumulators, b, rows, vectors)
+      b += t.bStride
+      a += 4 &* accumulators
+      k = k &+ 4
+    }
+  #endif
   while k < t.depth {
     convolve_prefetch(a + t.ahead)
-    // Each vector of columns is read once: the compiler sees that nothing is written in between.
-    var i = 0
-    while i < rows {
-      let weight = Vector(repeating: a[i])
-      var j = 0
-      while j < vectors {
-        let n = i &* vectors &+ j
-        sums[unchecked: n] = multiplyAdd(sums[unchecked: n], weight, load(b + j &* lanes))
-        j = j &+ 1
-      }
-      i = i &+ 1
-    }
-    a += t.aStride
+    addProducts(to: &sums, a, b, rows, vectors)
+    a += accumulators
     b += t.bStride
     k = k &+ 1
   }
   // What the sums start from is added at the end, and in one way whatever it is.
-  let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
+  let hasResidual = t.residual != nil
+  let least = Vector(repeating: hasResidual ? -.infinity : t.least)
+  let most = Vector(repeating: hasResidual ? .infinity : t.most)
   var i = 0
-  if let residual = t.residual {
-    while i < rows {
-      var j = 0
-      while j < vectors {
-        let place = i &* t.cStride &+ j &* lanes
-        let start = load(t.start + (i &* t.startRowStep &+ j &* t.startVectorStep))
-        let sum = start + sums[unchecked: i &* vectors &+ j] + load(residual + place)
-        store(minimum(most, maximum(least, sum)), t.c + place)
-        j = j &+ 1
-      }
-      i = i &+ 1
-    }
-    return
-  }
   while i < rows {
     var j = 0
     while j < vectors {
@@ -152,4 +184,5 @@ func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
     }
     i = i &+ 1
   }
+  if let residual = t.residual { addResidual(residual, t, rows, vectors) }
 }

@@ -31,10 +31,9 @@ typedef struct {
   intptr_t tapsTogether;
 } ConvolveBlock;
 
-/// What the matrix tile works on: c[i, j] = start + sum over k of a[k * aStride + i] * b[k * bStride + j], and the residual.
+/// What the matrix tile works on: c[i, j] = start + sum over k of a[k * (rows of a panel) + i] * b[k * bStride + j], and the residual.
 typedef struct {
   const float *_Nonnull a;
-  intptr_t aStride;
   /// Read in whole vectors.
   const float *_Nonnull b;
   intptr_t bStride;

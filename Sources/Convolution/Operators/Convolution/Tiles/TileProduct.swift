@@ -79,7 +79,7 @@ struct TileProduct: Sendable {
     let tileRows = shapes.rows[vectors - 1]
     let isWhole = columns == vectors * lanes
     var tile = ConvolveTile(
-      a: a, aStride: panelRows, b: b, bStride: bStride, depth: depth, c: c, cStride: cStride,
+      a: a, b: b, bStride: bStride, depth: depth, c: c, cStride: cStride,
       start: UnsafePointer(c), startRowStep: ends.bias == nil ? cStride : ends.biasStep,
       startVectorStep: ends.bias == nil ? lanes : 0, residual: nil, ahead: panelStep,
       least: ends.bounds.least, most: ends.bounds.most)
