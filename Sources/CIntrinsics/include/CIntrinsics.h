@@ -31,7 +31,8 @@ typedef struct {
   intptr_t tapsTogether;
 } ConvolveBlock;
 
-/// What the matrix tile works on: c[i, j] = start + sum over k of a[k * (rows of a panel) + i] * b[k * bStride + j], and the residual.
+/// What the matrix tile works on: c[i, j] = start + sum over k of a[k * panel + i] * b[k * bStride + j], and the residual, where
+/// a panel of weights has `panel` rows.
 typedef struct {
   const float *_Nonnull a;
   /// Read in whole vectors.
