@@ -62,25 +62,6 @@ func direct2(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 2, wide
 @inline(never)
 func direct1(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 1, widestTile) }
 
-/// One step of the depth.
-@inline(always)
-func addProducts(
-  to sums: inout InlineArray<24, Vector>, _ samples: InlineArray<8, UnsafePointer<Float>>, _ offset: Int,
-  _ w: UnsafePointer<Float>, _ rows: Int, _ vectors: Int
-) {
-  var i = 0
-  while i < rows {
-    let sample = Vector(repeating: samples[unchecked: i][offset])
-    var j = 0
-    while j < vectors {
-      let n = i &* vectors &+ j
-      sums[unchecked: n] = multiplyAdd(sums[unchecked: n], sample, load(w + j &* lanes))
-      j = j &+ 1
-    }
-    i = i &+ 1
-  }
-}
-
 @inline(always)
 func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
   // As in `tile`: as many sums as any instruction set has registers for, spelt out.
@@ -99,27 +80,20 @@ func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
   var w = t.weights
   let offsets = t.depthOffsets
   var k = 0
-  #if AVX2
-    // Where a step has few products, counting takes an eighth of the instructions.
-    while vectors == widestTile && k &+ 4 <= t.depth {
-      convolve_prefetch(w + t.ahead)
-      addProducts(to: &sums, samples, Int(offsets[k]), w, rows, vectors)
-      w += t.weightStride
-      convolve_prefetch(w + t.ahead)
-      addProducts(to: &sums, samples, Int(offsets[k &+ 1]), w, rows, vectors)
-      w += t.weightStride
-      convolve_prefetch(w + t.ahead)
-      addProducts(to: &sums, samples, Int(offsets[k &+ 2]), w, rows, vectors)
-      w += t.weightStride
-      convolve_prefetch(w + t.ahead)
-      addProducts(to: &sums, samples, Int(offsets[k &+ 3]), w, rows, vectors)
-      w += t.weightStride
-      k = k &+ 4
-    }
-  #endif
   while k < t.depth {
     convolve_prefetch(w + t.ahead)
-    addProducts(to: &sums, samples, Int(offsets[k]), w, rows, vectors)
+    let offset = Int(offsets[k])
+    i = 0
+    while i < rows {
+      let sample = Vector(repeating: samples[unchecked: i][offset])
+      var j = 0
+      while j < vectors {
+        let n = i &* vectors &+ j
+        sums[unchecked: n] = multiplyAdd(sums[unchecked: n], sample, load(w + j &* lanes))
+        j = j &+ 1
+      }
+      i = i &+ 1
+    }
     w += t.weightStride
     k = k &+ 1
   }
