@@ -13,9 +13,12 @@ import Testing
     -> (geometry: ConvolutionGeometry, x: Tensor<Float>, w: Tensor<Float>, bias: Tensor<Float>)
   {
     let isDepthwise = algorithm == .depthwise || algorithm == .fourier
-    let c = Int.random(in: 1...20, using: &g)
-    let k = isDepthwise ? c : Int.random(in: 1...40, using: &g)
-    let size = algorithm == .winograd5 ? 5 : algorithm.transforms ? 3 : Int.random(in: 1...3, using: &g)
+    let hasKernel = algorithm.transforms && algorithm != .strassen
+    // Strassen's algorithm takes halves of the channels.
+    let even = algorithm == .strassen ? 2 : 1
+    let c = even * Int.random(in: 1...(20 / even), using: &g)
+    let k = isDepthwise ? c : even * Int.random(in: 1...(40 / even), using: &g)
+    let size = algorithm == .winograd5 ? 5 : hasKernel ? 3 : Int.random(in: 1...3, using: &g)
     // One in six has rows of more tiles than Winograd's blocks.
     let isWide = Int.random(in: 0..<6, using: &g) == 0
     let x = Tensor<Float>.randomNormal(
@@ -27,7 +30,7 @@ import Testing
     let geometry = try ConvolutionGeometry(
       input: x.shape, weight: w.shape,
       .init(
-        stride: [algorithm.transforms || algorithm == .scatter ? 1 : Int.random(in: 1...2, using: &g)],
+        stride: [hasKernel || algorithm == .scatter ? 1 : Int.random(in: 1...2, using: &g)],
         padding: .symmetric(size / 2),
         groups: isDepthwise ? c : 1))
     return (geometry, x, w, .randomNormal(shape: [k], using: &g))

@@ -80,6 +80,31 @@ typedef struct {
   float most;
 } ConvolveDirectTile;
 
+/// The outputs that Strassen's seven products of a tile add up to: rows of the upper half of the output channels, and as many
+/// of the lower, each of a left half of columns and a right one beside it.
+typedef struct {
+  /// Product i is at `products + i * productStep`: `rows` rows of `vectors` vectors.
+  const float *_Nonnull products;
+  intptr_t productStep;
+  intptr_t rows;
+  intptr_t vectors;
+  /// The first rows of both halves, written in whole vectors, and elements from row to row.
+  float *_Nonnull upper;
+  float *_Nonnull lower;
+  intptr_t stride;
+  /// Vectors that are written of the left half and of the right one.
+  intptr_t leftVectors;
+  intptr_t rightVectors;
+  /// A vector a row.
+  const float *_Nonnull upperBias;
+  const float *_Nonnull lowerBias;
+  /// Added to the outputs, where there is one: laid out as they are, from `upper` on.
+  const float *_Nullable residual;
+  /// Between which numbers the outputs are kept: infinities where they stay as they are.
+  float least;
+  float most;
+} ConvolveStrassenOutput;
+
 /// The outputs of Winograd's tiles side by side, of a vector of channels.
 typedef struct {
   /// Entry e of the products of tile t is at `m + e * step + t * tileStep`.

@@ -25,6 +25,7 @@ struct ConvolutionCost {
     switch algorithm {
     case .loops: loops
     case .tiles: tiles
+    case .strassen: strassen
     case .direct: direct
     case .winograd4, .winograd2, .winograd5, .winograd1d: winograd(algorithm.winograd!)
     case .depthwise: depthwise
@@ -39,6 +40,7 @@ struct ConvolutionCost {
     let perSample = weights / Double(max(1, geometry.batch))
     // A kernel's spectrum takes as long as a tile.
     if algorithm == .fourier { return cycles(.fourier) }
+    if algorithm == .strassen { return perSample * 3.5 * taps }
     return perSample * (algorithm.winograd.map { 3.5 * Double($0.entries) * pieces($0) } ?? taps)
   }
 
@@ -85,12 +87,30 @@ struct ConvolutionCost {
         * shapes.step(rows: Double(tall), vectors: Double(vectors))
     }
     let products = (Double(all / wide) * step(wide) + step(all % wide)) * inputs * taps
-    let isInPlace = taps == 1 && geometry.stride == [1, 1, 1]
+    return products + copies + vectors(outputs) * Double(rows) * 1.5 + waiting(weights: taps, while: products)
+  }
+
+  /// Copying columns together where they are not rows of the planes.
+  private var copies: Double {
+    if taps == 1, geometry.stride == [1, 1, 1] { return 0 }
     // A run of samples in each row of outputs, for every row of the matrix of columns.
     // Samples apart from one another take longer.
     let runs = (vectors(geometry.output[2]) + 8) * (geometry.stride[2] > 1 ? 3 : 1)
-    let copies = isInPlace ? 0 : inputs * taps * Double(outputs / max(1, geometry.output[2])) * runs
-    return products + copies + vectors(outputs) * Double(rows) * 1.5 + waiting(weights: taps, while: products)
+    return inputs * taps * Double(outputs / max(1, geometry.output[2])) * runs
+  }
+
+  private var strassen: Double {
+    let blocks = StrassenConvolution.blockShapes(shapes, outputs: outputs, halfRows: rows / 2)
+    let (halfRows, halfDepth) = (Double(rows / 2), inputs * taps / 2)
+    var (products, around) = (0.0, 0.0)
+    for block in blocks {
+      let tiles =
+        Double(block.products.count) * (halfRows / Double(shapes.rows[block.vectors - 1])).rounded(.up)
+      // Entering and leaving a tile takes some 50 cycles.
+      products += block.cycles(shapes, halfRows: rows / 2) * halfDepth + tiles * 50
+      around += Double(block.vectors) * (halfDepth * 20 + halfRows * 20)
+    }
+    return products + around + copies + waiting(weights: 1.75 * taps, while: products)
   }
 
   /// Panels of so many vectors of output channels, outputs of a tile, and one step of its depth.
@@ -154,6 +174,7 @@ extension ConvolutionPlan {
     var accepted: [Algorithm] = [.loops]
     if geometry.fitsTables {
       accepted += [.tiles, .direct]
+      if StrassenConvolution.accepts(geometry) { accepted.append(.strassen) }
       if ScatterConvolution.accepts(geometry) { accepted.append(.scatter) }
       if DepthwiseConvolution.accepts(geometry) { accepted.append(.depthwise) }
       // Small kernels are never cheaper so, and reckoning their tiles takes time.

@@ -12,6 +12,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case loops
     /// A product of weights and columns in register tiles, with vectors along the outputs of a plane.
     case tiles
+    /// The same with seven eighths of the products, by Strassen's algorithm: even numbers of channels a group. A NaN spreads
+    /// to another column.
+    case strassen
     /// By the definition, with vectors along the output channels: nothing is copied but the padded planes.
     case direct
     /// Input by input, added up at the outputs: few output channels, stride 1 or transposed.
@@ -32,7 +35,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case fourier
 
     /// Whether sums are transformed, so that rounding errors are greater than the definition's.
-    public var transforms: Bool { winograd != nil || self == .fourier }
+    public var transforms: Bool { winograd != nil || self == .fourier || self == .strassen }
 
     var winograd: WinogradTransform? {
       switch self {
@@ -40,7 +43,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       case .winograd2: .square2
       case .winograd5: .square2Of5
       case .winograd1d: .line4
-      case .loops, .tiles, .direct, .scatter, .depthwise, .fourier: nil
+      case .loops, .tiles, .strassen, .direct, .scatter, .depthwise, .fourier: nil
       }
     }
 
@@ -50,17 +53,18 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       case .direct: true
       case .depthwise: DepthwisePlanes.accepts(geometry) || DepthwiseBlocks.accepts(geometry)
       case .winograd4, .winograd2, .winograd5, .winograd1d: !winograd!.isLine
-      case .loops, .tiles, .scatter, .fourier: false
+      case .loops, .tiles, .strassen, .scatter, .fourier: false
       }
     }
 
     /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3),
-    /// 1.2 to 3.1 for F(2x2, 5x5) and 1.3 to 3.0 for F(4, 3), the greatest with three input channels; for Fourier
+    /// 1.2 to 3.1 for F(2x2, 5x5) and 1.3 to 3.0 for F(4, 3), the greatest with three input channels; 0.7 to 1.8 for
+    /// Strassen's algorithm; for Fourier
     /// transforms less than 5 from 3x3 on, and less than 1 from some hundred weights on.
     public var errorBudget: ErrorBudget {
       switch self {
       case .winograd4, .winograd5, .winograd1d, .fourier: .default
-      case .winograd2: ErrorBudget(timesDirect: 2)
+      case .winograd2, .strassen: ErrorBudget(timesDirect: 2)
       case .loops, .tiles, .direct, .scatter, .depthwise: .exact
       }
     }
@@ -183,6 +187,11 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
         "the algorithm \(algorithm.rawValue) takes kernels of \(transform.isLine ? "one row and" : "\(transform.kernel) rows and") "
           + "\(transform.kernel) columns or more, of stride and dilation 1, alone")
     }
+    if algorithm == .strassen, !StrassenConvolution.accepts(g) {
+      throw .invalid(
+        "the algorithm strassen takes even numbers of input and output channels a group, not \(g.inChannels / g.groups) and "
+          + "\(g.outChannels / g.groups)")
+    }
     if algorithm == .scatter, !ScatterConvolution.accepts(g) {
       throw .invalid("the algorithm scatter takes stride 1 and padding with zeros alone")
     }
@@ -205,6 +214,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       WinogradConvolution(g, weight, bias, algorithm.winograd!, maxPools: epilogue.maxPools)
     case .direct: DirectConvolution(forward: g, weight, bias, maxPools: epilogue.maxPools)
     case .tiles: TiledConvolution(forward: g, weight, bias)
+    case .strassen: StrassenConvolution(forward: g, weight, bias)
     case .scatter: ScatterConvolution(forward: g, weight, bias)
     case .fourier: FourierConvolution(g, weight, bias)
     case .depthwise:

@@ -167,39 +167,21 @@ struct TiledConvolution: PlannedConvolution {
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
   ) {
     guard batch > 0, columns.outputs > 0 else { return }
-    let blocks = blocks.count
-    let threads = pool.threadCount
-    // Weights are read once for a run of blocks, so runs are long. Where there are too few of them to keep the threads
-    // evenly busy, rows are split: each thread then reads its own weights, and copies the columns for itself.
-    let planes = batch * groups
     let tall = rows.dividedRoundingUp(by: product.panelRows)
-    var runs = blocks.dividedRoundingUp(by: Self.longestRun)
-    var chunks = 1
-    if planes * runs < 4 * threads, (planes * runs) % threads != 0 {
-      if tall >= 4 * threads {
-        chunks = threads
-      } else {
-        runs = min(blocks, threads.dividedRoundingUp(by: planes) * max(1, runs / threads))
-        chunks = planes * runs >= threads ? 1 : min(tall, threads)
-      }
-    }
+    let pieces = TilePieces(
+      planes: batch * groups, blocks: blocks.count, longestRun: Self.longestRun, panels: tall,
+      threads: pool.threadCount)
     let biasStep = tall * product.panelRows * product.shapes.lanes
     bias.withUnsafeBufferPointer { bias in
       let bias = bias.baseAddress!
-      pool.parallelFor(planes * runs * chunks) { piece in
-        let chunk = piece % chunks
-        let run = piece / chunks % runs
-        let plane = piece / chunks / runs  // sample and group
+      pieces.forEach(on: pool) { plane, run, panelRange in
         let group = plane % groups
         let range =
-          tall * chunk / chunks
-          * product.panelRows..<min(
-            rows, tall * (chunk + 1) / chunks * product.panelRows)
+          panelRange.lowerBound * product.panelRows..<min(rows, panelRange.upperBound * product.panelRows)
         weights[group].withPanels { panels in
           self.blocks(
-            blocks * run / runs..<blocks * (run + 1) / runs, x + plane * depthChannels * sourcePlane, panels,
-            range,
-            bias + group * biasStep, into: y + plane * rows * targetPlane, finish)
+            run, x + plane * depthChannels * sourcePlane, panels, range, bias + group * biasStep,
+            into: y + plane * rows * targetPlane, finish)
         }
       }
     }

@@ -1,0 +1,1 @@
+../MicrokernelsBaseline/Strassen.swift
