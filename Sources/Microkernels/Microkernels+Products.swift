@@ -35,13 +35,15 @@ extension Microkernels {
           lanes: MicrokernelsAVX512.vectorLanes(), vectors: MicrokernelsAVX512.multiplyTileVectors(),
           panelRows: MicrokernelsAVX512.multiplyTileAccumulators(),
           rows: MicrokernelsAVX512.multiplyTileRows(vectors:),
-          directRows: MicrokernelsAVX512.directTileRows(vectors:))
+          directRows: MicrokernelsAVX512.directTileRows(vectors:),
+          asksInParts: MicrokernelsAVX512.tilesAskInParts())
       case .avx2:
         return TileShapes(
           lanes: MicrokernelsAVX2.vectorLanes(), vectors: MicrokernelsAVX2.multiplyTileVectors(),
           panelRows: MicrokernelsAVX2.multiplyTileAccumulators(),
           rows: MicrokernelsAVX2.multiplyTileRows(vectors:),
-          directRows: MicrokernelsAVX2.directTileRows(vectors:))
+          directRows: MicrokernelsAVX2.directTileRows(vectors:),
+          asksInParts: MicrokernelsAVX2.tilesAskInParts())
       case .baseline: break
     #else
       default: break
@@ -51,7 +53,8 @@ extension Microkernels {
       lanes: MicrokernelsBaseline.vectorLanes(), vectors: MicrokernelsBaseline.multiplyTileVectors(),
       panelRows: MicrokernelsBaseline.multiplyTileAccumulators(),
       rows: MicrokernelsBaseline.multiplyTileRows(vectors:),
-      directRows: MicrokernelsBaseline.directTileRows(vectors:))
+      directRows: MicrokernelsBaseline.directTileRows(vectors:),
+      asksInParts: MicrokernelsBaseline.tilesAskInParts())
   }
 
   /// One matrix tile of ``TileShapes/rows`` rows, or of fewer for the most vectors.

@@ -10,10 +10,26 @@ public struct TileShapes: Sendable, Hashable {
   public let rows: [Int]
   /// Outputs of a full tile of direct convolution of 1, 2 and so on vectors.
   public let directRows: [Int]
+  /// Whether tiles ask for weights in parts; see `ConvolveTile` and `ConvolveDirectTile`.
+  public let asksInParts: Bool
 
-  init(lanes: Int, vectors: Int, panelRows: Int, rows: (Int) -> Int, directRows: (Int) -> Int) {
+  init(
+    lanes: Int, vectors: Int, panelRows: Int, rows: (Int) -> Int, directRows: (Int) -> Int,
+    asksInParts: Bool
+  ) {
     (self.lanes, self.vectors, self.panelRows) = (lanes, vectors, panelRows)
+    self.asksInParts = asksInParts
     self.rows = (1...vectors).map(rows)
     self.directRows = (1...vectors).map(directRows)
+  }
+
+  /// How far ahead of its weights a matrix tile asks for the panel that is so many elements further on.
+  /// - Parameters:
+  ///   - row: the tile's first in its panel.
+  ///   - vectors: the tile's.
+  ///   - depth: the panel's.
+  public func ahead(_ step: Int, row: Int, vectors: Int, depth: Int) -> Int {
+    if !asksInParts || vectors < self.vectors { return step }
+    return step - row + (row == 0 ? 0 : depth * panelRows / 2)
   }
 }

@@ -36,6 +36,16 @@ public func multiplyTileRows(vectors: Int) -> Int {
   #endif
 }
 
+/// Whether tiles ask for weights in parts: a full one of the most vectors, of which a panel has two, for half of a panel's,
+/// and one of direct convolution for a cache line with every second step.
+public func tilesAskInParts() -> Bool {
+  #if AVX2
+    return true
+  #else
+    return false
+  #endif
+}
+
 /// One tile; see `ConvolveTile`. It has ``multiplyTileRows(vectors:)`` rows, or fewer for the most vectors.
 @inline(never)
 public func multiplyTile(_ t: UnsafePointer<ConvolveTile>, rows: Int, vectors: Int) {
@@ -144,21 +154,22 @@ func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
   var (a, b) = (t.a, t.b)
   var k = 0
   #if AVX2
-    // Where a step has few products, counting and asking take a fifth of the instructions: four steps have three cache
-    // lines of weights.
+    // Where a step has few products, counting and asking take a fifth of the instructions. Half of a panel's cache lines,
+    // three in eight steps, are asked for by each of its two tiles: memory does not bring them faster.
+    var asked = a + t.ahead
     while vectors == widestTile && k &+ 4 <= t.depth {
-      convolve_prefetch(a + t.ahead)
+      convolve_prefetch(asked)
+      convolve_prefetch(asked + 16)
       addProducts(to: &sums, a, b, rows, vectors)
       b += t.bStride
-      convolve_prefetch(a + (t.ahead &+ 16))
       addProducts(to: &sums, a + accumulators, b, rows, vectors)
       b += t.bStride
-      convolve_prefetch(a + (t.ahead &+ 32))
       addProducts(to: &sums, a + 2 &* accumulators, b, rows, vectors)
       b += t.bStride
       addProducts(to: &sums, a + 3 &* accumulators, b, rows, vectors)
       b += t.bStride
       a += 4 &* accumulators
+      asked += 24
       k = k &+ 4
     }
   #endif

@@ -109,7 +109,8 @@ import Testing
   @Test(
     arguments: [
       (3, [3, 3]), (48, [3, 3]), (64, [3, 3]), (200, [3, 3]), (3, [5, 5]), (64, [5, 5]), (3, [1, 3]),
-      (64, [1, 3]), (3, [7, 7]), (32, [7, 7]), (64, [1, 7]), (3, [4, 6]),
+      (64, [1, 3]), (3, [7, 7]), (32, [7, 7]), (64, [1, 7]), (3, [4, 6]), (2, [1, 1]), (24, [1, 1]),
+      (512, [1, 1]),
     ], [false, true])
   func declaredBudgetsAreKept(problem: (channels: Int, kernel: [Int]), isPositive: Bool) throws {
     let (channels, kernel) = problem

@@ -48,7 +48,8 @@ typedef struct {
   intptr_t startVectorStep;
   /// Added at last, where there is one: laid out as `c`.
   const float *_Nullable residual;
-  /// How far ahead of `a` weights are asked for, in elements: those of the product to come. 0 where there is none.
+  /// How far ahead of `a` weights are asked for, in elements: with every step's weights, or, where tiles ask in parts, three
+  /// cache lines in eight steps. 0 where there is nothing to ask for.
   intptr_t ahead;
   /// Between which numbers the sums are kept before they are written: infinities where they stay as they are.
   float least;
@@ -63,6 +64,8 @@ typedef struct {
   const int32_t *_Nonnull outputOffsets;
   /// Where each step of the depth reads, from an output's place.
   const int32_t *_Nonnull depthOffsets;
+  /// Nonzero: those are 0, 1, 2 and so on, and weights lie side by side.
+  intptr_t isContiguous;
   intptr_t depth;
   /// Vectors of output channels.
   const float *_Nonnull weights;
@@ -73,7 +76,8 @@ typedef struct {
   /// What is added to the sums of row i is at `start + i * startRowStep`.
   const float *_Nonnull start;
   intptr_t startRowStep;
-  /// How far ahead of `weights` others are asked for, in elements: those of the panel to come. 0 where there is none.
+  /// How far ahead of `weights` others are asked for, in elements: one cache line with every step's weights, or, where tiles ask
+  /// in parts, with every second step the next cache line. 0 where there is nothing to ask for.
   intptr_t ahead;
   /// Between which numbers the sums are kept before they are written: infinities where they stay as they are.
   float least;

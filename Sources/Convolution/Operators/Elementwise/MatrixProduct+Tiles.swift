@@ -180,7 +180,7 @@ private func batchProduct(
                     let c = sums + (row - rows.lowerBound) * wide
                     var tile = ConvolveDirectTile(
                       input: b + (row * right.columnStep + d), outputOffsets: offsets.baseAddress!,
-                      depthOffsets: depthOffsets, depth: min(passDepth, depth - d),
+                      depthOffsets: depthOffsets, isContiguous: 1, depth: min(passDepth, depth - d),
                       weights: samples + (panel * depth + d) * wide, weightStride: wide, c: c, cStride: wide,
                       start: UnsafePointer(c), startRowStep: wide, ahead: 0, least: -.infinity,
                       most: .infinity)

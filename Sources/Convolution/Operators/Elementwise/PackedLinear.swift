@@ -62,7 +62,8 @@ package struct PackedLinear: Sendable {
                 for pass in 0..<passes {
                   let part = depth * pass / passes..<depth * (pass + 1) / passes
                   product.run(
-                    x + part.lowerBound, offsets, depthOffsets: depthOffsets.baseAddress!, depth: part.count,
+                    x + part.lowerBound, offsets, depthOffsets: depthOffsets.baseAddress!, isContiguous: true,
+                    depth: part.count,
                     panels + (first * depth + part.lowerBound * wide), wide: wide,
                     bias: pass == 0 ? bias.baseAddress! + first : nil, ahead: part.count * wide, to: sums)
                 }

@@ -31,6 +31,7 @@ struct DirectProduct: Sendable {
 
   /// sums[i, j] = bias[j] (or sums[i, j]) + sum over d of samples[offsets[i] + depthOffsets[d]] * weights[d, j].
   /// - Parameters:
+  ///   - isContiguous: whether depth offsets are 0, 1, 2 and so on.
   ///   - weights: of the panel at the first depth, `wide` elements a depth.
   ///   - bias: `wide` elements; sums add to what is there where nil.
   ///   - ahead: from the weights to those that are asked for meanwhile.
@@ -38,20 +39,39 @@ struct DirectProduct: Sendable {
   ///   - bounds: between which numbers sums are kept.
   func run(
     _ samples: UnsafePointer<Float>, _ offsets: UnsafeBufferPointer<Int32>,
-    depthOffsets: UnsafePointer<Int32>, depth: Int, _ weights: UnsafePointer<Float>, wide: Int,
+    depthOffsets: UnsafePointer<Int32>, isContiguous: Bool = false, depth: Int,
+    _ weights: UnsafePointer<Float>, wide: Int,
     bias: UnsafePointer<Float>?, ahead: Int, nextSamples: UnsafeBufferPointer<Float>? = nil,
     bounds: Finish.Bounds = .init(), to sums: UnsafeMutablePointer<Float>
   ) {
     let vectors = wide / shapes.lanes
     let tall = shapes.directRows[vectors - 1]
+    // Tiles ask for the next weights, and then for samples: each for some cache lines one after another, or for one of those of
+    // every step's weights.
+    let linesAStep = wide.dividedRoundingUp(by: 16)
+    let weightTiles =
+      shapes.asksInParts ? (depth * wide).dividedRoundingUp(by: 16 * max(1, depth / 2)) : linesAStep
+    func aheadOf(_ asking: Int) -> Int {
+      func place(_ asking: Int) -> Int {
+        if shapes.asksInParts { return asking * (depth / 2) * 16 }
+        let (part, line) = asking.quotientAndRemainder(dividingBy: linesAStep)
+        return part * wide * depth + line * 16
+      }
+      if asking < weightTiles { return ahead == 0 ? 0 : ahead + place(asking) }
+      let place = place(asking - weightTiles)
+      guard let nextSamples, place < nextSamples.count else { return 0 }
+      return nextSamples.baseAddress! + place - weights
+    }
     withUnsafeTemporaryAllocation(of: Int32.self, capacity: tall) { filled in
       var tile = ConvolveDirectTile(
-        input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets, depth: depth,
-        weights: weights, weightStride: wide, c: sums, cStride: wide, start: bias ?? UnsafePointer(sums),
-        startRowStep: bias == nil ? wide : 0, ahead: ahead, least: bounds.least, most: bounds.most)
-      let linesAStep = wide.dividedRoundingUp(by: 16)
-      var asked = 0
+        input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets,
+        isContiguous: isContiguous ? 1 : 0, depth: depth, weights: weights, weightStride: wide, c: sums,
+        cStride: wide, start: bias ?? UnsafePointer(sums), startRowStep: bias == nil ? wide : 0,
+        ahead: 0, least: bounds.least, most: bounds.most)
+      var asking = 0
       shapes.forEachDirectTile(rows: offsets.count, vectors: vectors) { rows in
+        tile.ahead = aheadOf(asking)
+        asking += 1
         tile.c = sums + rows.lowerBound * wide
         if bias == nil { tile.start = UnsafePointer(tile.c) }
         if rows.upperBound <= offsets.count {
@@ -61,18 +81,6 @@ struct DirectProduct: Sendable {
           tile.outputOffsets = UnsafePointer(filled.baseAddress!)
         }
         kernels.directTile(&tile, rows: rows.count, vectors: vectors)
-        // A tile asks for one cache line of each step's weights; the first tiles for the next weights, others for samples.
-        asked += 1
-        if asked < linesAStep {
-          tile.ahead = ahead + asked * 16
-        } else {
-          let (part, line) = (asked - linesAStep).quotientAndRemainder(dividingBy: linesAStep)
-          let place = part * wide * depth + line * 16
-          tile.ahead =
-            if let nextSamples, place < nextSamples.count {
-              nextSamples.baseAddress! + place - weights
-            } else { 0 }
-        }
       }
     }
   }

@@ -139,7 +139,8 @@ struct DirectWeightGradient: Sendable {
             boxes.offsets[box.variant].withUnsafeBufferPointer { depthOffsets in
               var tile = ConvolveDirectTile(
                 input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets.baseAddress!,
-                depth: box.count, weights: upstream + (n * outputs + done) * step, weightStride: step,
+                isContiguous: 0, depth: box.count, weights: upstream + (n * outputs + done) * step,
+                weightStride: step,
                 c: sums,
                 cStride: wide, start: UnsafePointer(sums), startRowStep: wide, ahead: 0, least: -.infinity,
                 most: .infinity)

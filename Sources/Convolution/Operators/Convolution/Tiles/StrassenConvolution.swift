@@ -354,15 +354,15 @@ struct StrassenConvolution: PlannedConvolution {
         continue
       }
       tile.b = factors + i * factorStep(depth, wide)
-      // The first tile asks for the weights of the next product.
-      tile.ahead = i < 6 ? step : nextPanel == 0 ? 0 : nextPanel - 6 * step
+      // Meanwhile the weights of the next product are asked for.
+      let ahead = i < 6 ? step : nextPanel == 0 ? 0 : nextPanel - 6 * step
       for row in stride(from: rows.lowerBound / tall * tall, to: rows.upperBound, by: tall) {
         tile.a = weights + (i * step + row)
+        tile.ahead = ahead == 0 ? 0 : shapes.ahead(ahead, row: row, vectors: vectors, depth: depth)
         tile.c = products + row * wide
         if start == nil { tile.start = UnsafePointer(tile.c) }
         kernels.multiplyTile(
           &tile, rows: vectors == shapes.vectors ? min(tall, rows.upperBound - row) : tall, vectors: vectors)
-        tile.ahead = 0
       }
     }
   }

@@ -92,6 +92,7 @@ struct TileProduct: Sendable {
     while row < rows {
       let count = min(tileRows, rows - row)
       tile.a = panel + rowInPanel
+      tile.ahead = shapes.ahead(panelStep, row: rowInPanel, vectors: vectors, depth: depth)
       rowInPanel += tileRows
       if rowInPanel == panelRows { (panel, rowInPanel) = (panel + panelStep, 0) }
       let out = c + row * cStride

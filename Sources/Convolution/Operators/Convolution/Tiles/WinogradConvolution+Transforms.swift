@@ -116,9 +116,13 @@ extension WinogradConvolution {
                   pass < passes - 1
                   ? part.count * wide
                   : entry < entries - 1 || !isLast ? weightStep(panel) - part.lowerBound * wide : 0
+                // Contiguous offsets count from where a part begins.
+                let first = isContiguous ? part.lowerBound : 0
                 product.run(
-                  v + entry * inputStep, UnsafeBufferPointer(offsets),
-                  depthOffsets: depthOffsets.baseAddress! + part.lowerBound, depth: part.count,
+                  v + (entry * inputStep + first), UnsafeBufferPointer(offsets),
+                  depthOffsets: depthOffsets.baseAddress! + part.lowerBound - first,
+                  isContiguous: isContiguous,
+                  depth: part.count,
                   panels + part.lowerBound * wide, wide: wide,
                   bias: pass == 0 ? UnsafePointer(zeros.baseAddress!) : nil, ahead: next,
                   nextSamples: pass < passes - 1

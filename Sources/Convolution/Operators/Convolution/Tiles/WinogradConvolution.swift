@@ -121,6 +121,9 @@ struct WinogradConvolution: PlannedConvolution {
   /// Input channels of a group, each piece of the kernel counted as one.
   var depth: Int { depthOffsets.count }
 
+  /// Whether steps of the depth lie side by side in a tile's transformed inputs: channels of pieces may not fill vectors.
+  var isContiguous: Bool { depthOffsets.last.map { Int($0) + 1 == depth } ?? false }
+
   var entries: Int { transform.entries }
 
   /// Elements from entry to entry of a panel's matrices: off the caches' sets, as the tiles' entries are.
