@@ -105,7 +105,7 @@ struct ConvolutionCost {
     var (products, around) = (0.0, 0.0)
     for block in blocks {
       let tiles =
-        Double(block.products.count) * (halfRows / Double(shapes.rows[block.vectors - 1])).rounded(.up)
+        Double(block.productCount) * (halfRows / Double(shapes.rows[block.vectors - 1])).rounded(.up)
       // Entering and leaving a tile takes some 50 cycles.
       products += block.cycles(shapes, halfRows: rows / 2) * halfDepth + tiles * 50
       around += Double(block.vectors) * (halfDepth * 20 + halfRows * 20)

@@ -113,11 +113,7 @@ struct DirectConvolution: PlannedConvolution {
     var packed = weights
     weights = []
     w.withUnsafeBufferPointer { w in
-      for group in packed.indices {
-        packed[group].refill { first, count, wide, out in
-          pack(w.baseAddress!, group, first, count, wide, out)
-        }
-      }
+      packed.refill { pack(w.baseAddress!, $0, $1, $2, $3, $4) }
     }
     weights = packed
     fill(bias)
@@ -125,7 +121,7 @@ struct DirectConvolution: PlannedConvolution {
   }
 
   mutating func releaseWeights() {
-    for group in weights.indices { weights[group].release() }
+    weights.release()
   }
 
   private mutating func fill(_ bias: [Float]?) {
@@ -217,7 +213,7 @@ struct DirectConvolution: PlannedConvolution {
     return .runs(runs)
   }
 
-  var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
+  var weightBytes: Int { weights.byteCount }
 
   var workspaceBytes: Int {
     let sums = (isOnePass ? weights[0].widths.max()! : filled) * (boxes.largest + product.tallest)

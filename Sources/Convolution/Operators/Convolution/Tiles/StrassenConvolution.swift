@@ -45,13 +45,15 @@ struct StrassenConvolution: PlannedConvolution {
 
     /// Vectors of all columns.
     var allVectors: Int { isHalf ? vectors : 2 * vectors }
-    /// The products that there are.
-    var products: [Int] { isHalf ? [0, 1, 3, 6] : [0, 1, 2, 3, 4, 5, 6] }
+    /// Whether outputs need a product: without a right half M3 and M5 are zeros, and nothing takes M6.
+    func needs(_ product: Int) -> Bool { !isHalf || product < 2 || product == 3 || product == 6 }
+
+    var productCount: Int { isHalf ? 4 : 7 }
 
     /// Cycles of one step of the depth.
     func cycles(_ shapes: TileShapes, halfRows: Int) -> Double {
       let tall = shapes.rows[vectors - 1]
-      return Double(products.count * halfRows.dividedRoundingUp(by: tall))
+      return Double(productCount * halfRows.dividedRoundingUp(by: tall))
         * shapes.step(rows: Double(tall), vectors: Double(vectors))
     }
   }
@@ -128,55 +130,44 @@ struct StrassenConvolution: PlannedConvolution {
   }
 
   mutating func releaseWeights() {
-    for group in weights.indices { weights[group].release() }
+    weights.release()
   }
 
   /// A panel of the upper half's rows has for each part of the depth seven factors: those rows, those of the lower half, or
   /// sums of them.
   private mutating func fill(_ w: Tensor<Float>, _ bias: [Float]?) {
     let (halfRows, halfDepth, passDepth) = (halfRows, halfDepth, passDepth)
-    let product = TileProduct(kernels)
-    self.bias = (0..<2 * groups).flatMap { half in
-      product.biasVectors(
-        bias.map { Array($0[half * halfRows..<(half + 1) * halfRows]) }
-          ?? [Float](repeating: 0, count: halfRows))
-    }
+    self.bias = TileProduct(kernels).biasVectors(bias, parts: 2 * groups, rows: halfRows)
     let (taps, indices, halfChannels) = (columns.taps, columns.kernelIndices, halfChannels)
     let kernel = w.shape.dimensions[2...].reduce(1, *)
-    // Taken out while they are written, so that they have one owner.
-    var packed = weights
-    weights = []
     w.withUnsafeBufferPointer { w in
-      for group in packed.indices {
-        packed[group].refill { first, count, wide, out in
-          for j in 0..<count {
-            let upper = (group &* 2 &* halfRows &+ first &+ j) &* 2 &* halfChannels &* kernel
-            let lower = upper &+ halfRows &* 2 &* halfChannels &* kernel
-            for d in 0..<halfDepth {
-              let left = d / taps &* kernel &+ indices[d % taps]
-              let right = left &+ halfChannels &* kernel
-              let (a11, a12) = (w[upper &+ left], w[upper &+ right])
-              let (a21, a22) = (w[lower &+ left], w[lower &+ right])
-              let pass = d / passDepth &* passDepth
-              let step = min(passDepth, halfDepth &- pass) &* wide
-              let to = out + (7 &* pass &* wide &+ (d &- pass) &* wide &+ j)
-              to[0] = a11 + a22
-              to[step] = a21 + a22
-              to[2 &* step] = a11
-              to[3 &* step] = a22
-              to[4 &* step] = a11 + a12
-              to[5 &* step] = a21 - a11
-              to[6 &* step] = a12 - a22
-            }
+      weights.refill { group, first, count, wide, out in
+        for j in 0..<count {
+          let upper = (group &* 2 &* halfRows &+ first &+ j) &* 2 &* halfChannels &* kernel
+          let lower = upper &+ halfRows &* 2 &* halfChannels &* kernel
+          for d in 0..<halfDepth {
+            let left = d / taps &* kernel &+ indices[d % taps]
+            let right = left &+ halfChannels &* kernel
+            let (a11, a12) = (w[upper &+ left], w[upper &+ right])
+            let (a21, a22) = (w[lower &+ left], w[lower &+ right])
+            let pass = d / passDepth &* passDepth
+            let step = min(passDepth, halfDepth &- pass) &* wide
+            let to = out + (7 &* pass &* wide &+ (d &- pass) &* wide &+ j)
+            to[0] = a11 + a22
+            to[step] = a21 + a22
+            to[2 &* step] = a11
+            to[3 &* step] = a22
+            to[4 &* step] = a11 + a12
+            to[5 &* step] = a21 - a11
+            to[6 &* step] = a12 - a22
           }
         }
       }
     }
-    weights = packed
   }
 
   /// Bytes of packed weights.
-  var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
+  var weightBytes: Int { weights.byteCount }
 
   private static let longestRun = 8
 
@@ -344,12 +335,11 @@ struct StrassenConvolution: PlannedConvolution {
     var tile = ConvolveTile(
       a: weights, b: factors, bStride: wide, depth: depth, c: products, cStride: wide,
       start: start ?? UnsafePointer(products), startRowStep: start == nil ? wide : 0,
-      startVectorStep: start == nil ? shapes.lanes : 0, residual: nil, ahead: step, least: -.infinity,
+      startVectorStep: start == nil ? shapes.lanes : 0, residual: nil, ahead: 0, least: -.infinity,
       most: .infinity)
     for i in 0..<7 {
       let products = products + i * shapes.panelRows * wide
-      if shape.isHalf, i == 2 || i >= 4 && i < 6 {
-        // A factor of zeros.
+      if !shape.needs(i) {
         products.update(repeating: 0, count: shapes.panelRows * wide)
         continue
       }

@@ -26,6 +26,12 @@ struct TileProduct: Sendable {
     }
   }
 
+  /// The same of some parts of so many rows, one after another; zeros where there is no bias.
+  func biasVectors(_ bias: [Float]?, parts: Int, rows: Int) -> [Float] {
+    let bias = bias ?? [Float](repeating: 0, count: parts * rows)
+    return (0..<parts).flatMap { biasVectors(Array(bias[$0 * rows..<($0 + 1) * rows])) }
+  }
+
   /// Depth that one pass over a tile takes: a panel of columns, with a tile's weights, stays in the first-level cache.
   static let depthBlock = max(
     32, CacheSizes.current.level1 / max(192, Microkernels().tileShapes.bytesAcross * 3 / 2))
@@ -81,7 +87,7 @@ struct TileProduct: Sendable {
     var tile = ConvolveTile(
       a: a, b: b, bStride: bStride, depth: depth, c: c, cStride: cStride,
       start: UnsafePointer(c), startRowStep: ends.bias == nil ? cStride : ends.biasStep,
-      startVectorStep: ends.bias == nil ? lanes : 0, residual: nil, ahead: panelStep,
+      startVectorStep: ends.bias == nil ? lanes : 0, residual: nil, ahead: 0,
       least: ends.bounds.least, most: ends.bounds.most)
     // Depths of the samples to come that each tile asks for.
     let asked = ends.next == nil ? 0 : (depth * tileRows).dividedRoundingUp(by: max(1, rows))

@@ -93,31 +93,22 @@ struct TiledConvolution: PlannedConvolution {
   }
 
   mutating func releaseWeights() {
-    for group in weights.indices { weights[group].release() }
+    weights.release()
   }
 
   private mutating func fill(_ w: Tensor<Float>, _ bias: [Float]?) {
-    self.bias = (0..<groups).flatMap { group in
-      product.biasVectors(
-        bias.map { Array($0[group * rows..<(group + 1) * rows]) } ?? [Float](repeating: 0, count: rows))
-    }
+    self.bias = product.biasVectors(bias, parts: groups, rows: rows)
     let (taps, indices, depth, order) = (columns.taps, columns.kernelIndices, depthChannels, order)
-    // Taken out while they are written, so that they have one owner.
-    var packed = weights
-    weights = []
     w.withUnsafeBufferPointer { w in
-      for group in packed.indices {
-        packed[group].refill { first, count, wide, out in
-          for i in 0..<count {
-            for c in 0..<depth {
-              let from = group &* order.groupStep &+ (first &+ i) &* order.rowStep &+ c &* order.channelStep
-              for t in 0..<taps { out[(c &* taps &+ t) &* wide &+ i] = w[from &+ indices[t]] }
-            }
+      weights.refill { group, first, count, wide, out in
+        for i in 0..<count {
+          for c in 0..<depth {
+            let from = group &* order.groupStep &+ (first &+ i) &* order.rowStep &+ c &* order.channelStep
+            for t in 0..<taps { out[(c &* taps &+ t) &* wide &+ i] = w[from &+ indices[t]] }
           }
         }
       }
     }
-    weights = packed
   }
 
   /// y from x.
@@ -151,7 +142,7 @@ struct TiledConvolution: PlannedConvolution {
   }
 
   /// Bytes of packed weights.
-  var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
+  var weightBytes: Int { weights.byteCount }
 
   /// Blocks that are computed together, whose sums may be kept aside.
   private static let longestRun = 8

@@ -70,3 +70,22 @@ struct WeightPanels: Sendable {
     storage.withUnsafeBufferPointer { body($0.baseAddress!) }
   }
 }
+
+/// The weights of all groups.
+extension [WeightPanels] {
+  /// Fills every group's panels: `fill` gets the group's number first.
+  mutating func refill(
+    _ fill: (
+      _ group: Int, _ first: Int, _ count: Int, _ wide: Int, _ out: UnsafeMutablePointer<Float>
+    ) -> Void
+  ) {
+    for group in indices { self[group].refill { fill(group, $0, $1, $2, $3) } }
+  }
+
+  /// Frees the weights until ``refill(_:)``.
+  mutating func release() {
+    for group in indices { self[group].release() }
+  }
+
+  var byteCount: Int { reduce(0) { $0 + $1.byteCount } }
+}

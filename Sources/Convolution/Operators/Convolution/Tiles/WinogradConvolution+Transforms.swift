@@ -97,7 +97,7 @@ extension WinogradConvolution {
     _ v: UnsafePointer<Float>, _ group: Int, _ panel: Int, _ tiles: Int, isLast: Bool,
     to m: UnsafeMutablePointer<Float>
   ) {
-    let (wide, depth) = (widths[panel], depth)
+    let (wide, depth, isContiguous) = (widths[panel], depth, isContiguous)
     let (inputStep, productStep) = (inputStep(tiles), productStep(tiles, wide: wide))
     let passes = depth.dividedRoundingUp(by: product.contiguousPassDepth)
     withUnsafeTemporaryAllocation(of: Int32.self, capacity: tiles) { offsets in
