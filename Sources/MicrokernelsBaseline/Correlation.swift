@@ -52,9 +52,15 @@ func wide4(_ b: UnsafePointer<ConvolveBlock>) -> Int {
 @inline(never)
 func last4(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 4, 2, whole: false) }
 
+#if AVX2
+  /// Four vectors spill: with twelve sums, three inputs and one weight are too many for sixteen registers.
+  @inline(always) var wide3Vectors: Int { 3 }
+#elseif AVX512 || arch(arm64)
+  @inline(always) var wide3Vectors: Int { 4 }
+#endif
 #if AVX512 || AVX2 || arch(arm64)
   @inline(never)
-  func wide3(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 3, 4, whole: true) }
+  func wide3(_ b: UnsafePointer<ConvolveBlock>) -> Int { strips(b, 0, 3, wide3Vectors, whole: true) }
   @inline(never)
   func last3(_ b: UnsafePointer<ConvolveBlock>, _ x: Int) { _ = strips(b, x, 3, 3, whole: false) }
 #endif

@@ -7,7 +7,12 @@ import CIntrinsics
 /// Outputs of a full tile of so many vectors.
 public func directTileRows(vectors: Int) -> Int {
   if vectors == widestTile { return tallestTile }
-  return vectors == 3 ? 7 : 8  // eight rows of three vectors spill
+  // Eight rows of three vectors spill, and where there are sixteen registers eight rows of one do.
+  #if AVX512 || arch(arm64)
+    return vectors == 3 ? 7 : 8
+  #else
+    return 7
+  #endif
 }
 
 /// One tile; see `ConvolveDirectTile`. It has ``directTileRows(vectors:)`` outputs, or fewer for the most vectors.
@@ -21,7 +26,7 @@ public func directTile(_ t: UnsafePointer<ConvolveDirectTile>, rows: Int, vector
     default: break
     }
   #else
-    if vectors == 1 { return direct8x1(t) }
+    if vectors == 1 { return direct7x1(t) }
   #endif
   switch rows {
   case 1: direct1(t)
@@ -39,13 +44,16 @@ public func directTile(_ t: UnsafePointer<ConvolveDirectTile>, rows: Int, vector
 
 // One function a shape: several tiles in one function spill.
 
-@inline(never)
-func direct8x1(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 8, 1) }
 #if AVX512 || arch(arm64)
+  @inline(never)
+  func direct8x1(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 8, 1) }
   @inline(never)
   func direct8x2(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 8, 2) }
   @inline(never)
   func direct7x3(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 7, 3) }
+#else
+  @inline(never)
+  func direct7x1(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 7, 1) }
 #endif
 #if AVX512 || AVX2 || arch(arm64)
   @inline(never)

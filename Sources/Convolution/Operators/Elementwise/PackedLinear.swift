@@ -26,9 +26,10 @@ package struct PackedLinear: Sendable {
     let (rows, depth) = (weight.shape[0], weight.shape[1])
     let (kernels, lanes) = (product.kernels, product.shapes.lanes)
     let vectors = rows.dividedRoundingUp(by: lanes)
-    // Weights that no cache keeps are waited for: narrow tiles ask for every cache line of the next pass.
+    // Weights that no cache keeps are waited for: narrow tiles ask for every cache line of the next pass, where the widest ones
+    // do not ask for them evenly.
     let isStream =
-      batch <= product.shapes.directRows[0]
+      !product.shapes.asksInParts && batch <= product.shapes.directRows[0]
       && weight.shape.count * MemoryLayout<Float>.stride > CacheSizes.current.level2
     let wide = isStream ? 1 : min(vectors, product.shapes.vectors(samples: batch))
     let widths = stride(from: 0, to: vectors, by: wide).map { min(wide, vectors - $0) * lanes }
