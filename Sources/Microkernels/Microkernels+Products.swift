@@ -102,7 +102,7 @@ extension Microkernels {
   /// The transformed inputs of Winograd tiles side by side, whose lanes are channels; see `Winograd.swift` of the ISA
   /// targets.
   public func winogradInput(
-    _ transform: WinogradTransform, _ rows: UnsafePointer<Float>, rowStride: Int,
+    _ transform: WinogradTransform, _ rows: UnsafePointer<Float>, rowStride: Int, columnStride: Int,
     _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int,
     scratch: UnsafeMutablePointer<Float>
   ) {
@@ -111,20 +111,24 @@ extension Microkernels {
       case .avx512:
         MicrokernelsAVX512.winogradInput(
           side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
-          rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
+          rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles, tileStep: tileStep,
+          scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradInput(
           side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
-          rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
+          rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles, tileStep: tileStep,
+          scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradInput(
           side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
-          rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
+          rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles, tileStep: tileStep,
+          scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradInput(
           side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
-          rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
+          rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles, tileStep: tileStep,
+          scratch: scratch)
     #endif
     }
   }

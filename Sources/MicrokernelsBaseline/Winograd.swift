@@ -36,24 +36,26 @@ func transformInput(
 
 /// The transformed inputs of tiles side by side, of `size` x `size` inputs each: 6, or 4.
 /// - Parameters:
-///   - rows: the first tile's first row; a tile is `side` columns, which are vectors, further than the one before.
+///   - rows: the first tile's first row; a tile is `side` columns further than the one before.
+///   - columnStride: elements from column to column, which are vectors.
 ///   - out: entry (i, j) of tile t is stored at `out + (size * i + j) * step + t * tileStep`.
 ///   - scratch: room for `size` * `size` vectors.
 @inline(always)
 func transformInputs(
-  _ rows: UnsafePointer<Float>, _ rowStride: Int, _ side: Int, _ out: UnsafeMutablePointer<Float>,
-  _ step: Int, _ tiles: Int, _ tileStep: Int, _ scratch: UnsafeMutablePointer<Float>, _ size: Int
+  _ rows: UnsafePointer<Float>, _ rowStride: Int, _ columnStride: Int, _ side: Int,
+  _ out: UnsafeMutablePointer<Float>, _ step: Int, _ tiles: Int, _ tileStep: Int,
+  _ scratch: UnsafeMutablePointer<Float>, _ size: Int
 ) {
   var t = 0
   while t < tiles {
-    let (tile, target) = (rows + t &* side &* lanes, out + t &* tileStep)
+    let (tile, target) = (rows + t &* side &* columnStride, out + t &* tileStep)
     var i = 0
     while i < size {
       let (row, line) = (tile + i &* rowStride, scratch + size &* lanes &* i)
       if size == 6 {
-        transformInput(row, stride: lanes, line, lanes)
+        transformInput(row, stride: columnStride, line, lanes)
       } else {
-        transformInput2(row, stride: lanes, line, lanes)
+        transformInput2(row, stride: columnStride, line, lanes)
       }
       i = i &+ 1
     }
@@ -74,10 +76,16 @@ func transformInputs(
 /// Of six rows and columns: F(4x4, 3x3), whose tiles lie four columns apart, and F(2x2, 5x5), two.
 @inline(never)
 func winograd6Input(
-  _ rows: UnsafePointer<Float>, rowStride: Int, side: Int, _ out: UnsafeMutablePointer<Float>, step: Int,
-  tiles: Int, tileStep: Int, scratch: UnsafeMutablePointer<Float>
+  _ rows: UnsafePointer<Float>, rowStride: Int, columnStride: Int, side: Int,
+  _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int,
+  scratch: UnsafeMutablePointer<Float>
 ) {
-  transformInputs(rows, rowStride, side, out, step, tiles, tileStep, scratch, 6)
+  // Columns side by side are at constant places.
+  if columnStride == lanes {
+    transformInputs(rows, rowStride, lanes, side, out, step, tiles, tileStep, scratch, 6)
+  } else {
+    transformInputs(rows, rowStride, columnStride, side, out, step, tiles, tileStep, scratch, 6)
+  }
 }
 
 /// A^T m: six products, `step` apart, to four outputs.
@@ -198,19 +206,21 @@ func winograd4Weights(
 
 /// The transformed inputs of tiles side by side; see `transformInputs`.
 public func winogradInput(
-  side: Int, kernel: Int, isLine: Bool, _ rows: UnsafePointer<Float>, rowStride: Int,
+  side: Int, kernel: Int, isLine: Bool, _ rows: UnsafePointer<Float>, rowStride: Int, columnStride: Int,
   _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int,
   scratch: UnsafeMutablePointer<Float>
 ) {
   if isLine {
-    winogradLineInput(rows, out, step: step, tiles: tiles, tileStep: tileStep)
+    winogradLineInput(
+      rows, columnStride: columnStride, out, step: step, tiles: tiles, tileStep: tileStep)
   } else if side &+ kernel &- 1 == 4 {
     winograd2Input(
-      rows, rowStride: rowStride, out, step: step, tiles: tiles, tileStep: tileStep, scratch: scratch)
+      rows, rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles,
+      tileStep: tileStep, scratch: scratch)
   } else {
     winograd6Input(
-      rows, rowStride: rowStride, side: side, out, step: step, tiles: tiles, tileStep: tileStep,
-      scratch: scratch)
+      rows, rowStride: rowStride, columnStride: columnStride, side: side, out, step: step, tiles: tiles,
+      tileStep: tileStep, scratch: scratch)
   }
 }
 

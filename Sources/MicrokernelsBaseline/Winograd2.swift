@@ -21,10 +21,10 @@ func transformInput2(
 /// Of four rows and columns; see `transformInputs`.
 @inline(never)
 func winograd2Input(
-  _ rows: UnsafePointer<Float>, rowStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int,
-  tileStep: Int, scratch: UnsafeMutablePointer<Float>
+  _ rows: UnsafePointer<Float>, rowStride: Int, columnStride: Int, _ out: UnsafeMutablePointer<Float>,
+  step: Int, tiles: Int, tileStep: Int, scratch: UnsafeMutablePointer<Float>
 ) {
-  transformInputs(rows, rowStride, 2, out, step, tiles, tileStep, scratch, 4)
+  transformInputs(rows, rowStride, columnStride, 2, out, step, tiles, tileStep, scratch, 4)
 }
 
 /// A^T m: four products, `step` apart, to two outputs.

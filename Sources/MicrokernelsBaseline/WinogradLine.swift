@@ -9,11 +9,12 @@ import CIntrinsics
 ///   - out: entry i of tile t is stored at `out + i * step + t * tileStep`.
 @inline(never)
 func winogradLineInput(
-  _ row: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int
+  _ row: UnsafePointer<Float>, columnStride: Int, _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int,
+  tileStep: Int
 ) {
   var t = 0
   while t < tiles {
-    transformInput(row + 4 &* t &* lanes, stride: lanes, out + t &* tileStep, step)
+    transformInput(row + 4 &* t &* columnStride, stride: columnStride, out + t &* tileStep, step)
     t = t &+ 1
   }
 }

@@ -18,7 +18,9 @@ import Testing
     let even = algorithm == .strassen ? 2 : 1
     let c = even * Int.random(in: 1...(20 / even), using: &g)
     let k = isDepthwise ? c : even * Int.random(in: 1...(40 / even), using: &g)
-    let size = algorithm == .winograd5 ? 5 : hasKernel ? 3 : Int.random(in: 1...3, using: &g)
+    let stride = [.scatter, .fourier].contains(algorithm) ? 1 : Int.random(in: 1...2, using: &g)
+    let size =
+      algorithm == .winograd5 ? 5 : hasKernel ? 2 + stride : Int.random(in: 1...3, using: &g)
     // One in six has rows of more tiles than Winograd's blocks.
     let isWide = Int.random(in: 0..<6, using: &g) == 0
     let x = Tensor<Float>.randomNormal(
@@ -30,7 +32,7 @@ import Testing
     let geometry = try ConvolutionGeometry(
       input: x.shape, weight: w.shape,
       .init(
-        stride: [hasKernel || algorithm == .scatter ? 1 : Int.random(in: 1...2, using: &g)],
+        stride: [stride],
         padding: .symmetric(size / 2),
         groups: isDepthwise ? c : 1))
     return (geometry, x, w, .randomNormal(shape: [k], using: &g))

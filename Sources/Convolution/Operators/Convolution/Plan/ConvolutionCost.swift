@@ -130,7 +130,7 @@ struct ConvolutionCost {
   }
 
   private func pieces(_ transform: WinogradTransform) -> Double {
-    Double(transform.pieces(of: geometry.kernel).reduce(1, *))
+    Double(transform.pieces(geometry))
   }
 
   private func winograd(_ transform: WinogradTransform) -> Double {

@@ -19,14 +19,14 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case direct
     /// Input by input, added up at the outputs: few output channels, stride 1 or transposed.
     case scatter
-    /// 3x3 kernels of stride 1, and greater ones in pieces of 3x3, with a quarter of the products, by transforms: Winograd's
-    /// F(4x4, 3x3).
+    /// 3x3 kernels of stride 1 with a quarter of the products, by transforms: Winograd's F(4x4, 3x3). Greater kernels and those
+    /// of a stride in pieces of 3x3.
     case winograd4
     /// The same with four ninths of the products, and fewer weights: Winograd's F(2x2, 3x3), for small planes.
     case winograd2
-    /// 5x5 kernels of stride 1 with 36 hundredths of the products: Winograd's F(2x2, 5x5).
+    /// 5x5 kernels with 36 hundredths of the products: Winograd's F(2x2, 5x5).
     case winograd5
-    /// Kernels of one row and stride 1, in pieces of three weights, with half of the products: Winograd's F(4, 3).
+    /// Kernels of one row, in pieces of three weights, with half of the products: Winograd's F(4, 3).
     case winograd1d
     /// One input channel a group: plane by plane.
     case depthwise
@@ -186,7 +186,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     if let transform = algorithm.winograd, !WinogradConvolution.accepts(g, transform) {
       throw .invalid(
         "the algorithm \(algorithm.rawValue) takes kernels of \(transform.isLine ? "one row and" : "\(transform.kernel) rows and") "
-          + "\(transform.kernel) columns or more, of stride and dilation 1, alone")
+          + "\(transform.kernel) columns or more, of dilation 1 and at least twice the stride, alone")
     }
     if algorithm == .strassen, !StrassenConvolution.accepts(g) {
       throw .invalid(

@@ -43,8 +43,20 @@ extension WinogradConvolution {
   func productStep(_ tiles: Int, wide: Int) -> Int { (tiles + product.tallest) * wide + product.shapes.lanes }
 
   /// Padded rows and columns that so many rows and columns of tiles read.
-  func rowsRead(_ tiles: Int) -> Int { tiles * transform.height + pieces[1] * transform.kernelHeight - 1 }
-  func columnsRead(_ tiles: Int) -> Int { tiles * transform.side + pieces[2] * transform.kernel - 1 }
+  func rowsRead(_ tiles: Int) -> Int {
+    Self.read(starts[1], tiles * transform.height, transform.kernelHeight, geometry.stride[1])
+  }
+  func columnsRead(_ tiles: Int) -> Int {
+    Self.read(starts[2], tiles * transform.side, transform.kernel, geometry.stride[2])
+  }
+
+  /// What so many outputs along an axis read, of pieces of so many weights.
+  static func read(_ starts: [Int], _ outputs: Int, _ kernel: Int, _ stride: Int) -> Int {
+    outputs == 0 ? 0 : starts.last! + (outputs + kernel - 2) * stride + 1
+  }
+
+  /// Rows of a band's tiles whose samples are turned over together: strides make too many of them.
+  func rowsTogether(_ rows: Int) -> Int { geometry.stride[1] == 1 ? rows : 1 }
 
   /// Working memory of one tile's transform.
   var tileScratch: Int { 36 * product.shapes.lanes }
@@ -53,7 +65,7 @@ extension WinogradConvolution {
   mutating func reckonSizes() {
     let lanes = product.shapes.lanes
     let channels = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes) * lanes
-    let step = channels * pieces.reduce(1, *)
+    let step = channels * transform.pieces(geometry)
     // A number of pages would share the same few places of the caches.
     tileStep = step % 1024 == 0 ? step + lanes : step
     // Transformed inputs, and a panel's products, stay in the second-level cache unless the weights, which each block
@@ -63,7 +75,7 @@ extension WinogradConvolution {
     let fewest = geometry.groups * groupCount * float > level2 * 4 ? Self.mostTiles : 16
     blockTiles = min(tiles, max(fewest, min(Self.mostTiles, room / (tileStep + widths.max()!))))
     let rows = min(tilesDown, max(1, blockTiles / tilesAcross))
-    let samples = rowsRead(rows) * columnsRead(min(blockTiles, tilesAcross))
+    let samples = rowsRead(rowsTogether(rows)) * columnsRead(min(blockTiles, tilesAcross))
     bandCount = lanes * max(samples, (blockTiles + 1) * transform.height * transform.side)
   }
 

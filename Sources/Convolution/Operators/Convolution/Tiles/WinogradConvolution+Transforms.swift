@@ -14,50 +14,67 @@ extension WinogradConvolution {
     let g = geometry
     let lanes = product.shapes.lanes
     let (channels, input) = (g.inChannels / g.groups, g.input.reduce(1, *))
-    let filled = channels.dividedRoundingUp(by: lanes) * lanes
     let step = inputStep(block.count)
     let samples = scratch + tileScratch
     forEachBand(block) { band in
-      let read = columnsRead(band.columns.count)
-      let left = band.columns.lowerBound * transform.side
+      let left = band.columns.lowerBound * transform.side * g.stride[2]
+      let read = left..<left + columnsRead(band.columns.count)
+      let together = rowsTogether(band.rows.count)
       for vector in vectors {
         let first = vector * lanes
         let planes = x + (band.sample * g.inChannels + group * channels + first) * input
-        for z in 0..<pieces[0] {
-          turnOver(
-            planes, step: input, channels: min(lanes, channels - first), plane: self.planes[band.plane + z],
-            band, left..<left + read, to: samples)
-          for y in 0..<pieces[1] {
-            for x in 0..<pieces[2] {
-              let piece = (z * pieces[1] + y) * pieces[2] + x
-              for row in 0..<band.rows.count {
-                let top = row * transform.height + y * transform.kernelHeight
-                product.kernels.winogradInput(
-                  transform, samples + (top * read + x * transform.kernel) * lanes, rowStride: read * lanes,
-                  v + ((band.first + row * band.columns.count) * tileStep + piece * filled + first),
-                  step: step, tiles: band.columns.count, tileStep: tileStep, scratch: scratch)
-              }
-            }
+        for row in stride(from: 0, to: band.rows.count, by: together) {
+          for z in starts[0] {
+            turnOver(
+              planes, step: input, channels: min(lanes, channels - first),
+              plane: self.planes[band.plane * g.stride[0] + z],
+              (band.rows.lowerBound + row) * transform.height * g.stride[1], rowsRead(together), read,
+              to: samples)
+            transformInputs(
+              samples, columnCount: read.count, plane: z,
+              v + ((band.first + row * band.columns.count) * tileStep + first), step: step,
+              rows: together, columns: band.columns.count, scratch)
           }
         }
       }
     }
   }
 
-  /// A band's padded samples of at most a vector of channels.
+  /// The inputs of some rows of tiles, of all pieces of the kernel in one of its planes.
+  private func transformInputs(
+    _ samples: UnsafePointer<Float>, columnCount: Int, plane z: Int, _ v: UnsafeMutablePointer<Float>,
+    step: Int, rows: Int, columns: Int, _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let (lanes, stride) = (product.shapes.lanes, geometry.stride)
+    let channels = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes) * lanes
+    var piece = z * starts[1].count * starts[2].count
+    for y in starts[1] {
+      for x in starts[2] {
+        for row in 0..<rows {
+          let top = row * transform.height * stride[1] + y
+          product.kernels.winogradInput(
+            transform, samples + (top * columnCount + x) * lanes,
+            rowStride: stride[1] * columnCount * lanes, columnStride: stride[2] * lanes,
+            v + (row * columns * tileStep + piece * channels), step: step, tiles: columns,
+            tileStep: tileStep, scratch: scratch)
+        }
+        piece += 1
+      }
+    }
+  }
+
+  /// The padded samples of some rows and columns, of at most a vector of channels.
   private func turnOver(
-    _ planes: UnsafePointer<Float>, step: Int, channels: Int, plane source: Int?, _ band: Band,
-    _ columns: Range<Int>, to samples: UnsafeMutablePointer<Float>
+    _ planes: UnsafePointer<Float>, step: Int, channels: Int, plane source: Int?, _ firstRow: Int,
+    _ rows: Int, _ columns: Range<Int>, to samples: UnsafeMutablePointer<Float>
   ) {
     let wide = columns.count * product.shapes.lanes
-    let rows = rowsRead(band.rows.count)
     guard let source else { return samples.update(repeating: plane.fill, count: rows * wide) }
     let planes = planes + source * geometry.input[1] * geometry.input[2]
     for row in 0..<rows {
       plane.turnRow(
-        product.kernels, planes, step: step, channels: channels,
-        band.rows.lowerBound * transform.height + row,
-        columns, to: samples + row * wide)
+        product.kernels, planes, step: step, channels: channels, firstRow + row, columns,
+        to: samples + row * wide)
     }
   }
 

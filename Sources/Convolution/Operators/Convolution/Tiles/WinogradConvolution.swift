@@ -1,7 +1,7 @@
 import Microkernels
 import Tensors
 
-/// A convolution of stride 1 by Winograd's F(4x4, 3x3), F(2x2, 3x3), F(2x2, 5x5) or F(4, 3): tiles of 6x6 (4x4, or 6)
+/// A convolution by Winograd's F(4x4, 3x3), F(2x2, 3x3), F(2x2, 5x5) or F(4, 3): tiles of 6x6 (4x4, or 6)
 /// inputs are transformed, multiplied with the transformed weights (36, 16 or 6 matrix products, in register tiles), and
 /// transformed back to 4x4 (2x2, or 4) outputs. A block of tiles, of one sample or of several, goes through all three
 /// before the next, so that it stays in the caches.
@@ -10,7 +10,8 @@ import Tensors
 /// takes less than tiles side by side, which fill vectors in wide planes alone.
 ///
 /// A greater kernel is cut into pieces of the transform's, filled up with zeros: each piece reads the planes further on, as
-/// if it were so many more input channels. So are the planes of a kernel with depth.
+/// if it were so many more input channels. So are the planes of a kernel with depth. Of strides, a piece has every stride-th
+/// weight and reads every stride-th sample.
 struct WinogradConvolution: PlannedConvolution {
   let geometry: ConvolutionGeometry
   let product = DirectProduct()
@@ -26,8 +27,8 @@ struct WinogradConvolution: PlannedConvolution {
   /// Where the weights of each piece stand in a kernel, whose last is followed by a zero.
   private var places: [[Int32]] = []
 
-  /// Pieces of the kernel along depth, height and width.
-  let pieces: [Int]
+  /// Where the pieces of the kernel start along depth, height and width.
+  let starts: [[Int]]
   /// The plane that each output's first piece along the depth reads, and so on; nil in the padding.
   let planes: [Int?]
   /// Output channels of each panel, and the first of them.
@@ -42,12 +43,16 @@ struct WinogradConvolution: PlannedConvolution {
   /// A band's padded samples, or its outputs, of a vector of channels.
   var bandCount = 0
 
-  /// Whether the transform is of pieces of the geometry's kernel, without stride or dilation.
+  /// Whether the transform is of pieces of the geometry's kernel, without dilation. Strides leave at least two weights of each
+  /// row in a piece: transforms of single ones would have eight times the error of their sum.
   static func accepts(_ g: ConvolutionGeometry, _ transform: WinogradTransform) -> Bool {
-    guard g.stride == [1, 1, 1], g.dilation == [1, 1, 1], g.kernel[2] >= transform.kernel,
-      transform.isLine ? g.kernel[1] == 1 : g.kernel[1] >= transform.kernel
-    else { return false }
-    let pieces = transform.pieces(of: g.kernel).reduce(1, *)
+    func fits(_ axis: Int) -> Bool {
+      g.kernel[axis] >= max(transform.kernel, g.stride[axis] == 1 ? 1 : 2 * g.stride[axis])
+    }
+    guard g.dilation == [1, 1, 1], fits(2), transform.isLine ? g.kernel[1] == 1 : fits(1) else {
+      return false
+    }
+    let pieces = transform.pieces(g)
     return pieces == 1 || pieces * g.inChannels / g.groups <= mostDepth
   }
 
@@ -70,27 +75,26 @@ struct WinogradConvolution: PlannedConvolution {
     geometry = g
     self.transform = transform
     let (side, lanes) = (transform.side, product.shapes.lanes)
-    let pieces = transform.pieces(of: g.kernel)
-    self.pieces = pieces
-    planes = (0..<max(0, g.output[0] + g.kernel[0] - 1)).map { g.sample(atPadded: $0, axis: 0) }
+    starts = transform.starts(g)
+    planes = (0..<max(0, (g.output[0] - 1) * g.stride[0] + g.kernel[0])).map {
+      g.sample(atPadded: $0, axis: 0)
+    }
     pools = maxPools && transform.height > 1
     self.isTurned = isTurned
+    let down = g.output[1].dividedRoundingUp(by: transform.height)
+    let across = g.output[2].dividedRoundingUp(by: side)
     plane = PaddedPlane(
-      g,
-      height: g.output[1].dividedRoundingUp(by: transform.height) * transform.height
-        + pieces[1] * transform.kernelHeight - 1,
-      width: g.output[2].dividedRoundingUp(by: side) * side + pieces[2] * transform.kernel - 1)
+      g, height: Self.read(starts[1], down * transform.height, transform.kernelHeight, g.stride[1]),
+      width: Self.read(starts[2], across * side, transform.kernel, g.stride[2]))
     // A panel for each thread where there may be too few tiles to share.
-    let tiles =
-      g.batch * g.output[0] * g.output[1].dividedRoundingUp(by: transform.height)
-      * g.output[2].dividedRoundingUp(by: side)
+    let tiles = g.batch * g.output[0] * down * across
     widths = product.shapes.panelVectors(
       channels: g.outChannels / g.groups, least: tiles <= Self.mostTiles ? ThreadPool.shared.threadCount : 1
     ).map { $0 * lanes }
     firstRows = widths.sumsBefore
     let channels = g.inChannels / g.groups
     let filled = channels.dividedRoundingUp(by: lanes) * lanes
-    depthOffsets = (0..<pieces.reduce(1, *)).flatMap { piece in
+    depthOffsets = (0..<transform.pieces(g)).flatMap { piece in
       (0..<channels).map { Int32(piece * filled + $0) }
     }
     weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
@@ -176,32 +180,41 @@ struct WinogradConvolution: PlannedConvolution {
   }
 
   private func kernelPlaces() -> [[Int32]] {
-    let kernel = geometry.kernel
+    let (kernel, stride) = (geometry.kernel, geometry.stride)
     let taps = kernel.reduce(1, *)
-    return (0..<pieces.reduce(1, *)).map { piece in
-      let (line, column) = piece.quotientAndRemainder(dividingBy: pieces[2])
-      let (z, y, x) = (
-        line / pieces[1], line % pieces[1] * transform.kernelHeight, column * transform.kernel
-      )
-      return (0..<transform.kernelHeight).flatMap { row in
-        (0..<transform.kernel).map { column in
-          if y + row >= kernel[1] || x + column >= kernel[2] { return Int32(taps) }
-          let place = (z * kernel[1] + y + row) * kernel[2] + x + column
+    func places(_ z: Int, _ y: Int, _ x: Int) -> [Int32] {
+      (0..<transform.kernelHeight).flatMap { i in
+        (0..<transform.kernel).map { j in
+          let (row, column) = (y + i * stride[1], x + j * stride[2])
+          if row >= kernel[1] || column >= kernel[2] { return Int32(taps) }
+          let place = (z * kernel[1] + row) * kernel[2] + column
           return Int32(isTurned ? taps - 1 - place : place)
         }
       }
     }
+    return starts[0].flatMap { z in starts[1].flatMap { y in starts[2].map { x in places(z, y, x) } } }
   }
 
   var weightBytes: Int { weights.shape.count * MemoryLayout<Float>.stride }
 }
 
 extension WinogradTransform {
-  /// Pieces of a kernel of depth, height and width, each of the transform's size.
-  func pieces(of kernel: [Int]) -> [Int] {
-    [
-      kernel[0], kernel[1].dividedRoundingUp(by: kernelHeight),
-      kernel[2].dividedRoundingUp(by: self.kernel),
-    ]
+  /// Where the pieces of a kernel start along depth, height and width: one for every so many weights of each phase of the
+  /// strides.
+  func starts(_ g: ConvolutionGeometry) -> [[Int]] {
+    func starts(_ axis: Int, _ size: Int) -> [Int] {
+      let (kernel, step) = (g.kernel[axis], g.stride[axis])
+      return (0..<min(step, kernel)).flatMap { stride(from: $0, to: kernel, by: step * size) }.sorted()
+    }
+    return [Array(0..<g.kernel[0]), starts(1, kernelHeight), starts(2, kernel)]
+  }
+
+  /// As many pieces as start.
+  func pieces(_ g: ConvolutionGeometry) -> Int {
+    func pieces(_ axis: Int, _ size: Int) -> Int {
+      let (kernel, step) = (g.kernel[axis], g.stride[axis])
+      return (0..<min(step, kernel)).reduce(0) { $0 + (kernel - $1).dividedRoundingUp(by: step * size) }
+    }
+    return g.kernel[0] * pieces(1, kernelHeight) * pieces(2, kernel)
   }
 }
