@@ -79,32 +79,32 @@ public func multiplyTile(_ t: UnsafePointer<ConvolveTile>, rows: Int, vectors: I
 
 #if AVX512 || arch(arm64)
   @inline(never)
-  func tile12x1(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 12, 1) }
+  func tile12x1(_ t: UnsafePointer<ConvolveTile>) { tile(t, 12, 1) }
   @inline(never)
-  func tile8x2(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 8, 2) }
+  func tile8x2(_ t: UnsafePointer<ConvolveTile>) { tile(t, 8, 2) }
   @inline(never)
-  func tile8x3(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 8, 3) }
+  func tile8x3(_ t: UnsafePointer<ConvolveTile>) { tile(t, 8, 3) }
 #elseif AVX2
   @inline(never)
-  func tile12x1(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 12, 1) }
+  func tile12x1(_ t: UnsafePointer<ConvolveTile>) { tile(t, 12, 1) }
 #else
   @inline(never)
-  func tile8x1(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 8, 1) }
+  func tile8x1(_ t: UnsafePointer<ConvolveTile>) { tile(t, 8, 1) }
 #endif
 #if AVX512 || AVX2 || arch(arm64)
   @inline(never)
-  func tile6(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 6, widestTile) }
+  func tile6(_ t: UnsafePointer<ConvolveTile>) { tile(t, 6, widestTile) }
   @inline(never)
-  func tile5(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 5, widestTile) }
+  func tile5(_ t: UnsafePointer<ConvolveTile>) { tile(t, 5, widestTile) }
 #endif
 @inline(never)
-func tile4(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 4, widestTile) }
+func tile4(_ t: UnsafePointer<ConvolveTile>) { tile(t, 4, widestTile) }
 @inline(never)
-func tile3(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 3, widestTile) }
+func tile3(_ t: UnsafePointer<ConvolveTile>) { tile(t, 3, widestTile) }
 @inline(never)
-func tile2(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 2, widestTile) }
+func tile2(_ t: UnsafePointer<ConvolveTile>) { tile(t, 2, widestTile) }
 @inline(never)
-func tile1(_ t: UnsafePointer<ConvolveTile>) { tile(t.pointee, 1, widestTile) }
+func tile1(_ t: UnsafePointer<ConvolveTile>) { tile(t, 1, widestTile) }
 
 /// One step of the depth. Each vector of columns is read once: the compiler sees that nothing is written in between.
 @inline(always)
@@ -128,7 +128,10 @@ func addProducts(
 /// Adds the residual to a tile that has been stored. (While the sums are in registers it would take less, but loops over
 /// them as long as that are no longer unrolled, which puts the sums in memory.)
 @inline(never)
-func addResidual(_ residual: UnsafePointer<Float>, _ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
+func addResidual(
+  _ residual: UnsafePointer<Float>, _ t: UnsafePointer<ConvolveTile>, _ rows: Int, _ vectors: Int
+) {
+  let t = t.pointee
   let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
   var i = 0
   while i < rows {
@@ -142,8 +145,10 @@ func addResidual(_ residual: UnsafePointer<Float>, _ t: ConvolveTile, _ rows: In
   }
 }
 
+/// The tile's numbers are read one by one, as they were written: a vector of them, to copy them all, would wait until they and the
+/// sums stored before them have reached the cache.
 @inline(always)
-func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
+func tile(_ t: UnsafePointer<ConvolveTile>, _ rows: Int, _ vectors: Int) {
   // As many as any instruction set has registers for; those that a tile does not use are never made. (Spelt out:
   // InlineArray(repeating:) in two files becomes a weak symbol.)
   let zero = Vector(repeating: 0)
@@ -151,49 +156,52 @@ func tile(_ t: ConvolveTile, _ rows: Int, _ vectors: Int) {
     zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero,
     zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero,
   ]
-  var (a, b) = (t.a, t.b)
+  var (a, b) = (t.pointee.a, t.pointee.b)
+  let (depth, bStride, ahead) = (t.pointee.depth, t.pointee.bStride, t.pointee.ahead)
   var k = 0
   #if AVX2
     // Where a step has few products, counting and asking take a fifth of the instructions. Half of a panel's cache lines,
     // three in eight steps, are asked for by each of its two tiles: memory does not bring them faster.
-    var asked = a + t.ahead
-    while vectors == widestTile && k &+ 4 <= t.depth {
+    var asked = a + ahead
+    while vectors == widestTile && k &+ 4 <= depth {
       convolve_prefetch(asked)
       convolve_prefetch(asked + 16)
       addProducts(to: &sums, a, b, rows, vectors)
-      b += t.bStride
+      b += bStride
       addProducts(to: &sums, a + accumulators, b, rows, vectors)
-      b += t.bStride
+      b += bStride
       addProducts(to: &sums, a + 2 &* accumulators, b, rows, vectors)
-      b += t.bStride
+      b += bStride
       addProducts(to: &sums, a + 3 &* accumulators, b, rows, vectors)
-      b += t.bStride
+      b += bStride
       a += 4 &* accumulators
       asked += 24
       k = k &+ 4
     }
   #endif
-  while k < t.depth {
-    convolve_prefetch(a + t.ahead)
+  while k < depth {
+    convolve_prefetch(a + ahead)
     addProducts(to: &sums, a, b, rows, vectors)
     a += accumulators
-    b += t.bStride
+    b += bStride
     k = k &+ 1
   }
   // What the sums start from is added at the end, and in one way whatever it is.
-  let hasResidual = t.residual != nil
-  let least = Vector(repeating: hasResidual ? -.infinity : t.least)
-  let most = Vector(repeating: hasResidual ? .infinity : t.most)
+  let residual = t.pointee.residual
+  let least = Vector(repeating: residual == nil ? t.pointee.least : -.infinity)
+  let most = Vector(repeating: residual == nil ? t.pointee.most : .infinity)
+  let (start, startRowStep) = (t.pointee.start, t.pointee.startRowStep)
+  let (startVectorStep, c, cStride) = (t.pointee.startVectorStep, t.pointee.c, t.pointee.cStride)
   var i = 0
   while i < rows {
     var j = 0
     while j < vectors {
-      let start = load(t.start + (i &* t.startRowStep &+ j &* t.startVectorStep))
-      let sum = minimum(most, maximum(least, start + sums[unchecked: i &* vectors &+ j]))
-      store(sum, t.c + (i &* t.cStride &+ j &* lanes))
+      let first = load(start + (i &* startRowStep &+ j &* startVectorStep))
+      let sum = minimum(most, maximum(least, first + sums[unchecked: i &* vectors &+ j]))
+      store(sum, c + (i &* cStride &+ j &* lanes))
       j = j &+ 1
     }
     i = i &+ 1
   }
-  if let residual = t.residual { addResidual(residual, t, rows, vectors) }
+  if let residual { addResidual(residual, t, rows, vectors) }
 }
