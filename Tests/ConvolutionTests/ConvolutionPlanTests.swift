@@ -110,6 +110,44 @@ import Testing
     }
   }
 
+  /// Single weights of many output channels: samples are turned round, in several passes where they are deep. Bounds as above.
+  @Test func singleWeightsAreTheDefinition() throws {
+    var g = SeededGenerator(seed: 21)
+    for round in 0..<24 {
+      let channels = Int.random(in: 1...(round % 3 == 0 ? 900 : 40), using: &g)
+      let rows = Int.random(in: 64...90, using: &g)
+      let isTransposed = round % 4 == 3
+      let size = isTransposed ? 2 : 1
+      let sides = (0..<2).map { _ in Int.random(in: 2...15, using: &g) }
+      let options = ConvolutionGeometry.Options(
+        stride: [isTransposed ? 2 : Int.random(in: 1...3, using: &g)],
+        padding: .symmetric(Int.random(in: 0...(isTransposed ? 0 : 2), using: &g)))
+      let x = Tensor<Float>.randomNormal(shape: Shape([2, channels] + sides), using: &g)
+      let bias = Tensor<Float>.randomNormal(shape: [rows], using: &g)
+      let (y, reference): (Tensor<Float>, Tensor<Double>)
+      if isTransposed {
+        let w = Tensor<Float>.randomNormal(shape: [channels, rows, size, size], using: &g)
+        let geometry = try ConvolutionGeometry(transposedInput: x.shape, weight: w.shape, options)
+        y = try ConvolutionPlan(
+          transposing: geometry, weight: w, bias: bias, options: .init(algorithm: .direct))(x)
+        reference = try convTranspose(
+          Self.double(x), weight: Self.double(w), bias: Self.double(bias), options)
+      } else {
+        let w = Tensor<Float>.randomNormal(shape: [rows, channels, size, size], using: &g)
+        let geometry = try ConvolutionGeometry(input: x.shape, weight: w.shape, options)
+        y = try ConvolutionPlan(geometry, weight: w, bias: bias, options: .init(algorithm: .direct))(x)
+        reference = try conv(Self.double(x), weight: Self.double(w), bias: Self.double(bias), options)
+      }
+      #expect(y.shape == reference.shape)
+      let worst = zip(y.scalars, reference.scalars).reduce(0) { max($0, abs(Double($1.0) - $1.1)) }
+      let bound = 8 * 0x1p-24 * Double(channels + 1)
+      #expect(
+        worst <= bound * (Microkernels().instructionSet == .baseline ? 2 : 1),
+        "\(x.shape) \(options): \(worst)"
+      )
+    }
+  }
+
   /// Over normal inputs, and over inputs as after a ReLU: every algorithm keeps the budget that it declares, with the
   /// root of the mean square error against float64 in units of that of the definition summed in float32.
   @Test(

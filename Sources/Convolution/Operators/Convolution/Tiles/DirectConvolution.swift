@@ -28,6 +28,11 @@ struct DirectConvolution: PlannedConvolution {
   private let passes: [Range<Int>]
   private let passChannels: Int
   private let depthOffsets: [Int32]
+  /// From output to output of a box's samples that are turned round, so that each one's depth lies side by side; nil where they
+  /// are not.
+  private let turnedStep: Int?
+  /// Where each output of a box reads, from the box's first sample: of boxes of one size.
+  private let offsets: [[Int32]]
   /// Where each of the depth's taps stands in a kernel, and the kernel's size.
   private let kernelPlaces: [Int]
   private let kernelCount: Int
@@ -84,8 +89,17 @@ struct DirectConvolution: PlannedConvolution {
     }
     let passChannels =
       taps == 0 ? depthChannels : depthChannels.dividedRoundingUp(by: min(passCount, depthChannels))
-    let (planeStride, tapOffsets) = (boxes.planeStride, boxes.tapOffsets)
-    depthOffsets = (0..<passChannels).flatMap { c in tapOffsets.map { Int32(c * planeStride + $0) } }
+    // A tile of few vectors of channels reads its samples' cache lines so often that they are worth turning round, where a step
+    // of the depth is a channel.
+    let turns = shapes.asksInParts && taps == 1 && rows >= 64 && passChannels > 1
+    let turnedStep = turns ? passChannels.dividedRoundingUp(by: 16) * 16 + 8 : nil
+    let (planeStride, tapOffsets, boxOffsets) = (boxes.planeStride, boxes.tapOffsets, boxes.offsets)
+    depthOffsets =
+      turns
+      ? (0..<passChannels).map { Int32($0) }
+      : (0..<passChannels).flatMap { c in tapOffsets.map { Int32(c * planeStride + $0) } }
+    offsets = boxOffsets.map { $0.map { $0 * Int32(turnedStep ?? 1) } }
+    self.turnedStep = turnedStep
     self.passChannels = passChannels
     passes =
       depthChannels == 0
@@ -217,8 +231,12 @@ struct DirectConvolution: PlannedConvolution {
 
   var workspaceBytes: Int {
     let sums = (isOnePass ? weights[0].widths.max()! : filled) * (boxes.largest + product.tallest)
-    return (boxes.copyCount(channels: passChannels) + product.shapes.lanes * boxes.largest + sums)
-      * MemoryLayout<Float>.stride
+    return (copyCount + product.shapes.lanes * boxes.largest + sums) * MemoryLayout<Float>.stride
+  }
+
+  /// Room for a pass's samples: those that are copied together, and those that are turned round.
+  private var copyCount: Int {
+    boxes.copyCount(channels: passChannels) + (turnedStep ?? 0) * (boxes.boxes.map(\.reach).max() ?? 0)
   }
 
   func run(
@@ -250,7 +268,6 @@ struct DirectConvolution: PlannedConvolution {
   ) {
     let box = boxes.boxes[number]
     let outputs = box.count
-    let copyCount = boxes.copyCount(channels: passChannels)
     let asideCount = product.shapes.lanes * outputs
     let first = weights.firstRows[range.lowerBound]
     let last = range.upperBound - 1
@@ -271,9 +288,7 @@ struct DirectConvolution: PlannedConvolution {
         }
       }
       for part in passes {
-        let samples = boxes.samples(
-          product.kernels, box, channels: part.count, x + part.lowerBound * sourcePlane,
-          sourcePlane: sourcePlane, copy: scratch)
+        let samples = samples(box, part, x, scratch)
         for panel in range {
           let (row, wide) = (weights.firstRows[panel], weights.widths[panel])
           let isDone = part.upperBound == depthChannels
@@ -295,6 +310,22 @@ struct DirectConvolution: PlannedConvolution {
     }
   }
 
+  /// A box's samples of some channels, as ``offsets`` and ``depthOffsets`` say.
+  private func samples(
+    _ box: PaddedBoxes.Box, _ channels: Range<Int>, _ x: UnsafePointer<Float>,
+    _ copy: UnsafeMutablePointer<Float>
+  ) -> UnsafePointer<Float> {
+    let samples = boxes.samples(
+      product.kernels, box, channels: channels.count, x + channels.lowerBound * sourcePlane,
+      sourcePlane: sourcePlane, copy: copy)
+    guard let turnedStep else { return samples }
+    let turned = copy + boxes.copyCount(channels: passChannels)
+    product.kernels.transpose(
+      samples, sourceStride: boxes.planeStride, turned, outStride: turnedStep, rows: channels.count,
+      columns: box.reach)
+    return UnsafePointer(turned)
+  }
+
   /// The sums of a box for one panel of channels and a part of the depth.
   private func multiply(
     _ samples: UnsafePointer<Float>, _ box: PaddedBoxes.Box, _ part: Range<Int>, _ weights: WeightPanels,
@@ -302,12 +333,13 @@ struct DirectConvolution: PlannedConvolution {
     to sums: UnsafeMutablePointer<Float>
   ) {
     let (row, wide, taps) = (weights.firstRows[panel], weights.widths[panel], boxes.tapOffsets.count)
-    boxes.offsets[box.variant].withUnsafeBufferPointer { offsets in
+    offsets[box.variant].withUnsafeBufferPointer { offsets in
       depthOffsets.withUnsafeBufferPointer { depthOffsets in
         bias.withUnsafeBufferPointer { bias in
           weights.withPanels { panels in
             product.run(
-              samples, offsets, depthOffsets: depthOffsets.baseAddress!, depth: part.count * taps,
+              samples, offsets, depthOffsets: depthOffsets.baseAddress!, isContiguous: turnedStep != nil,
+              depth: part.count * taps,
               panels + (row * weights.depth + part.lowerBound * taps * wide), wide: wide,
               bias: part.lowerBound == 0 ? bias.baseAddress! + group * filled + row : nil, ahead: ahead,
               bounds: bounds, to: sums)
