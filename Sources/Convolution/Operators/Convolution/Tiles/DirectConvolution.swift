@@ -1,4 +1,3 @@
-import CIntrinsics
 import Microkernels
 import Tensors
 
@@ -7,7 +6,7 @@ import Tensors
 /// made. Sums are kept aside, and transposed when they are stored. Every output is summed in the order of the depth,
 /// whatever the threads.
 struct DirectConvolution: PlannedConvolution {
-  private let product = DirectProduct()
+  let product = DirectProduct()
   private let boxes: PaddedBoxes
   /// Where the outputs of each box go in their plane.
   private let targets: [Target]
@@ -22,7 +21,7 @@ struct DirectConvolution: PlannedConvolution {
   private let groups: Int
   private let batch: Int
   private let sourcePlane: Int
-  private let targetPlane: Int
+  let targetPlane: Int
   /// Parts of the depth's channels, one for each pass over a tile; as many channels as the first has, and where each step
   /// of such a pass reads.
   private let passes: [Range<Int>]
@@ -37,15 +36,6 @@ struct DirectConvolution: PlannedConvolution {
   private let kernelPlaces: [Int]
   private let kernelCount: Int
   private let isTransposing: Bool
-
-  /// Where a box's outputs go.
-  private enum Target: Sendable {
-    /// Runs of outputs side by side.
-    case runs([(first: Int, place: Int, count: Int)])
-    case places([Int])
-    /// The maximum of every 2x2 outputs, of rows of so many columns, in rows so far apart.
-    case squares(place: Int, rows: Int, columns: Int, stride: Int)
-  }
 
   /// Whether one pass takes the whole depth, so that a panel's outputs are stored before the next panel's are summed.
   private let isOnePass: Bool
@@ -196,37 +186,6 @@ struct DirectConvolution: PlannedConvolution {
     g.phases.map { DirectConvolution(transposing: g, phase: $0, w, bias) }
   }
 
-  private static func squares(_ box: PaddedBoxes.Box, _ sizes: [Int]) -> Target {
-    let (rows, columns) = (box.outputs[1], box.outputs[2])
-    return .squares(
-      place: rows.lowerBound / 2 * sizes[2] + columns.lowerBound / 2, rows: rows.count,
-      columns: columns.count,
-      stride: sizes[2])
-  }
-
-  private static func target(
-    _ box: PaddedBoxes.Box, _ sizes: [Int], _ phase: [Int], _ stride: [Int]
-  ) -> Target {
-    let rows = box.outputs[0].flatMap { z in
-      box.outputs[1].map { y in
-        ((z * stride[0] + phase[0]) * sizes[1] + y * stride[1] + phase[1]) * sizes[2] + phase[2]
-      }
-    }
-    if stride[2] > 1 {
-      return .places(rows.flatMap { row in box.outputs[2].map { row + $0 * stride[2] } })
-    }
-    var runs: [(first: Int, place: Int, count: Int)] = []
-    for (i, row) in rows.enumerated() {
-      let place = row + box.outputs[2].lowerBound
-      if let last = runs.last, last.place + last.count == place {
-        runs[runs.count - 1].count += box.outputs[2].count
-      } else {
-        runs.append((i * box.outputs[2].count, place, box.outputs[2].count))
-      }
-    }
-    return .runs(runs)
-  }
-
   var weightBytes: Int { weights.byteCount }
 
   var workspaceBytes: Int {
@@ -346,45 +305,6 @@ struct DirectConvolution: PlannedConvolution {
           }
         }
       }
-    }
-  }
-
-  /// Asks for the residual of some channels' outputs, to be there when these are stored.
-  private func askForResidual(
-    _ target: Target, _ y: UnsafeMutablePointer<Float>, _ channels: Int, _ finish: Finish
-  ) {
-    guard case .runs(let runs) = target else { return }
-    for run in runs {
-      finish.askForResidual(y + run.place, rows: channels, columns: run.count, stride: targetPlane)
-    }
-  }
-
-  /// Stores the sums of at most a vector of channels. Outputs apart from one another are left to be finished later.
-  private func store(
-    _ sums: UnsafeMutablePointer<Float>, _ step: Int, channels: Int, _ outputs: Int, _ target: Target,
-    to y: UnsafeMutablePointer<Float>, _ aside: UnsafeMutablePointer<Float>, _ finish: Finish
-  ) {
-    switch target {
-    case .runs(let runs):
-      for run in runs {
-        product.kernels.transpose(
-          sums + run.first * step, sourceStride: step, y + run.place, outStride: targetPlane, rows: run.count,
-          columns: channels)
-        finish(y + run.place, rows: channels, columns: run.count, stride: targetPlane)
-      }
-    case .places(let places):
-      product.kernels.transpose(
-        sums, sourceStride: step, aside, outStride: outputs, rows: outputs, columns: channels)
-      places.withUnsafeBufferPointer { places in
-        for channel in 0..<channels {
-          let (from, to) = (aside + channel * outputs, y + channel * targetPlane)
-          for p in 0..<outputs { to[places[p]] = from[p] }
-        }
-      }
-    case .squares(let place, let rows, let columns, let stride):
-      product.storeSquares(
-        sums, step: step, rows: rows, columns: columns, channels: channels, to: y + place, stride: stride,
-        plane: targetPlane, aside, finish)
     }
   }
 }

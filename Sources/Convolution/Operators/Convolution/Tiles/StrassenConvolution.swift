@@ -1,4 +1,3 @@
-import CIntrinsics
 import Microkernels
 import Tensors
 
@@ -10,20 +9,20 @@ import Tensors
 /// The weights' factors are made once. The samples' are made block by block, for all output channels, and stay in the
 /// second-level cache with the sums of seven products, which become outputs, finished, a panel of rows at a time.
 struct StrassenConvolution: PlannedConvolution {
-  private let kernels = Microkernels()
-  private let columns: ColumnSource
-  private let shapes: TileShapes
+  let kernels = Microkernels()
+  let columns: ColumnSource
+  let shapes: TileShapes
   private var weights: [WeightPanels] = []
   /// One vector a row: of the upper half of a group's output channels and of the lower, each filled up to whole panels.
   private var bias: [Float] = []
   /// Half of a group's output channels, and of its input channels; half of the depth.
-  private let halfRows: Int
+  let halfRows: Int
   private let halfChannels: Int
-  private let halfDepth: Int
+  let halfDepth: Int
   private let groups: Int
   private let batch: Int
-  private let sourcePlane: Int
-  private let targetPlane: Int
+  let sourcePlane: Int
+  let targetPlane: Int
   private let blocks: [Block]
   /// Of half the depth, the part that goes through at once: its factors of a block take a quarter of the second level.
   private let passDepth: Int
@@ -31,7 +30,7 @@ struct StrassenConvolution: PlannedConvolution {
   private let blocksTogether: Int
 
   /// Columns that go through together: two halves side by side, or the left one alone.
-  private struct Block: Sendable {
+  struct Block: Sendable {
     let outputs: Range<Int>
     let shape: BlockShape
     /// How columns are copied together; nil where they are read where they lie.
@@ -172,9 +171,9 @@ struct StrassenConvolution: PlannedConvolution {
   private static let longestRun = 8
 
   private var widest: Int { (blocks.map(\.shape.vectors).max() ?? 1) * shapes.lanes }
-  private var panels: Int { halfRows.dividedRoundingUp(by: shapes.panelRows) }
+  var panels: Int { halfRows.dividedRoundingUp(by: shapes.panelRows) }
   /// From factor to factor of a block's samples. A cache line more than they take, so that no two are a power of two apart.
-  private func factorStep(_ depth: Int, _ wide: Int) -> Int { depth * wide + 16 }
+  func factorStep(_ depth: Int, _ wide: Int) -> Int { depth * wide + 16 }
 
   /// Working memory, in elements.
   private struct Room {
@@ -238,7 +237,7 @@ struct StrassenConvolution: PlannedConvolution {
   }
 
   /// What a thread works on.
-  private struct Piece {
+  struct Piece {
     /// The group's first planes.
     let x: UnsafePointer<Float>
     let y: UnsafeMutablePointer<Float>
@@ -286,126 +285,5 @@ struct StrassenConvolution: PlannedConvolution {
       }
       d = depth.upperBound
     } while d < halfDepth
-  }
-
-  /// The factors of a block's samples.
-  private func pack(
-    _ block: Block, _ depth: Range<Int>, _ x: UnsafePointer<Float>, _ copied: UnsafeMutablePointer<Float>,
-    to factors: UnsafeMutablePointer<Float>
-  ) {
-    let vectors = block.shape.vectors
-    let wide = vectors * shapes.lanes
-    var (upper, lower, stride) = (x, x, sourcePlane)
-    if let runs = block.runs {
-      let count = block.outputs.count
-      stride = 2 * wide
-      for half in 0..<2 {
-        let rows = depth.lowerBound + half * halfDepth..<depth.upperBound + half * halfDepth
-        let copied = copied + half * depth.count * stride
-        columns.pack(kernels, runs, rows: rows, from: x, to: copied, rowStride: stride)
-        if count < stride {
-          for d in 0..<depth.count {
-            (copied + d * stride + count).update(repeating: 0, count: stride - count)
-          }
-        }
-      }
-      (upper, lower) = (UnsafePointer(copied), UnsafePointer(copied + depth.count * stride))
-    } else {
-      upper = x + (depth.lowerBound * sourcePlane + block.outputs.lowerBound)
-      lower = upper + halfDepth * sourcePlane
-    }
-    kernels.strassenSamples(
-      upper, lower, stride: stride, depth: depth.count, vectors: vectors, factors,
-      step: factorStep(depth.count, wide))
-  }
-
-  /// The products of some of a panel's rows.
-  /// - Parameters:
-  ///   - start: a vector of zeros where products do not add to what is there.
-  ///   - nextPanel: from the panel's weights to those that are read next; 0 where they are read again.
-  private func multiply(
-    _ weights: UnsafePointer<Float>, _ rows: Range<Int>, _ factors: UnsafePointer<Float>,
-    _ shape: BlockShape, depth: Int, to products: UnsafeMutablePointer<Float>, start: UnsafePointer<Float>?,
-    nextPanel: Int
-  ) {
-    let vectors = shape.vectors
-    let wide = vectors * shapes.lanes
-    let tall = shapes.rows[vectors - 1]
-    let step = shapes.panelRows * depth
-    var tile = ConvolveTile(
-      a: weights, b: factors, bStride: wide, depth: depth, c: products, cStride: wide,
-      start: start ?? UnsafePointer(products), startRowStep: start == nil ? wide : 0,
-      startVectorStep: start == nil ? shapes.lanes : 0, residual: nil, ahead: 0, least: -.infinity,
-      most: .infinity)
-    for i in 0..<7 {
-      let products = products + i * shapes.panelRows * wide
-      if !shape.needs(i) {
-        products.update(repeating: 0, count: shapes.panelRows * wide)
-        continue
-      }
-      tile.b = factors + i * factorStep(depth, wide)
-      // Meanwhile the weights of the next product are asked for.
-      let ahead = i < 6 ? step : nextPanel == 0 ? 0 : nextPanel - 6 * step
-      for row in stride(from: rows.lowerBound / tall * tall, to: rows.upperBound, by: tall) {
-        tile.a = weights + (i * step + row)
-        tile.ahead = ahead == 0 ? 0 : shapes.ahead(ahead, row: row, vectors: vectors, depth: depth)
-        tile.c = products + row * wide
-        if start == nil { tile.start = UnsafePointer(tile.c) }
-        kernels.multiplyTile(
-          &tile, rows: vectors == shapes.vectors ? min(tall, rows.upperBound - row) : tall, vectors: vectors)
-      }
-    }
-  }
-
-  private func askForResiduals(_ block: Block, _ rows: Range<Int>, _ piece: Piece) {
-    for half in 0..<2 {
-      piece.finish.askForResidual(
-        outputs(block, rows, half, piece), rows: rows.count, columns: block.outputs.count,
-        stride: targetPlane)
-    }
-  }
-
-  /// A block's first output in the first of some rows of a half.
-  private func outputs(
-    _ block: Block, _ rows: Range<Int>, _ half: Int, _ piece: Piece
-  ) -> UnsafeMutablePointer<Float> {
-    piece.y + ((half * halfRows + rows.lowerBound) * targetPlane + block.outputs.lowerBound)
-  }
-
-  /// Stores the outputs of some of a panel's rows, finished.
-  private func store(
-    _ block: Block, _ rows: Range<Int>, _ products: UnsafePointer<Float>, _ piece: Piece,
-    _ aside: UnsafeMutablePointer<Float>
-  ) {
-    let lanes = shapes.lanes
-    let vectors = block.shape.vectors
-    let wide = vectors * lanes
-    let count = block.outputs.count
-    let upper = outputs(block, rows, 0, piece)
-    let lower = outputs(block, rows, 1, piece)
-    let isAside = count % lanes != 0
-    let finish = piece.finish
-    let inTile = isAside ? nil : finish.residualAndBounds(of: upper)
-    let bounds = inTile?.1 ?? finish.bounds
-    let bias = piece.bias + rows.lowerBound * lanes
-    var o = ConvolveStrassenOutput(
-      products: products + rows.lowerBound % shapes.panelRows * wide, productStep: shapes.panelRows * wide,
-      rows: rows.count, vectors: vectors, upper: isAside ? aside : upper,
-      lower: isAside ? aside + rows.count * 2 * wide : lower, stride: isAside ? 2 * wide : targetPlane,
-      leftVectors: isAside ? vectors : min(vectors, count / lanes),
-      rightVectors: isAside ? vectors : max(0, count / lanes - vectors), upperBias: bias,
-      lowerBias: bias + panels * shapes.panelRows * lanes, residual: inTile?.0, least: bounds.least,
-      most: bounds.most)
-    kernels.strassenOutputs(&o)
-    if inTile != nil { return }
-    let rest = finish.afterBounds
-    for (half, out) in [upper, lower].enumerated() {
-      if isAside {
-        for i in 0..<rows.count {
-          (out + i * targetPlane).update(from: aside + (half * rows.count + i) * 2 * wide, count: count)
-        }
-      }
-      rest(out, rows: rows.count, columns: count, stride: targetPlane)
-    }
   }
 }
