@@ -30,6 +30,8 @@ struct DirectConvolution: PlannedConvolution {
   /// From output to output of a box's samples that are turned round, so that each one's depth lies side by side; nil where they
   /// are not.
   private let turnedStep: Int?
+  /// Room for a pass's samples: those that are copied together, and those that are turned round.
+  private let copyCount: Int
   /// Where each output of a box reads, from the box's first sample: of boxes of one size.
   private let offsets: [[Int32]]
   /// Where each of the depth's taps stands in a kernel, and the kernel's size.
@@ -80,8 +82,10 @@ struct DirectConvolution: PlannedConvolution {
     let passChannels =
       taps == 0 ? depthChannels : depthChannels.dividedRoundingUp(by: min(passCount, depthChannels))
     // A tile of few vectors of channels reads its samples' cache lines so often that they are worth turning round, where a step
-    // of the depth is a channel.
-    let turns = shapes.asksInParts && taps == 1 && rows >= 64 && passChannels > 1
+    // of the depth is a channel; not where they are few of those in between.
+    let reach = boxes.boxes.map(\.reach).max() ?? 0
+    let turns =
+      shapes.asksInParts && taps == 1 && rows >= 64 && passChannels > 1 && reach <= 4 * boxes.largest
     let turnedStep = turns ? passChannels.dividedRoundingUp(by: 16) * 16 + 8 : nil
     let (planeStride, tapOffsets, boxOffsets) = (boxes.planeStride, boxes.tapOffsets, boxes.offsets)
     depthOffsets =
@@ -90,6 +94,7 @@ struct DirectConvolution: PlannedConvolution {
       : (0..<passChannels).flatMap { c in tapOffsets.map { Int32(c * planeStride + $0) } }
     offsets = boxOffsets.map { $0.map { $0 * Int32(turnedStep ?? 1) } }
     self.turnedStep = turnedStep
+    copyCount = boxes.copyCount(channels: passChannels) + (turnedStep ?? 0) * reach
     self.passChannels = passChannels
     passes =
       depthChannels == 0
@@ -191,11 +196,6 @@ struct DirectConvolution: PlannedConvolution {
   var workspaceBytes: Int {
     let sums = (isOnePass ? weights[0].widths.max()! : filled) * (boxes.largest + product.tallest)
     return (copyCount + product.shapes.lanes * boxes.largest + sums) * MemoryLayout<Float>.stride
-  }
-
-  /// Room for a pass's samples: those that are copied together, and those that are turned round.
-  private var copyCount: Int {
-    boxes.copyCount(channels: passChannels) + (turnedStep ?? 0) * (boxes.boxes.map(\.reach).max() ?? 0)
   }
 
   func run(
