@@ -175,8 +175,9 @@ import Testing
     let direct = try error(.loops)
     for (algorithm, _) in ConvolutionPlan.estimatedCycles(geometry) {
       let ratio = try error(algorithm) / direct
-      // Some thousand outputs' error is known to a hundredth or two.
-      #expect(ratio <= 1.02 * algorithm.errorBudget.timesDirect, "\(algorithm): \(ratio)")
+      // Direct sums of strides add up in another order than the loops: some thousand outputs' error is known to a hundredth or two.
+      let slack = samples.stride > 1 && algorithm.errorBudget == .exact ? 1.02 : 1
+      #expect(ratio <= slack * algorithm.errorBudget.timesDirect, "\(algorithm): \(ratio)")
     }
   }
 
