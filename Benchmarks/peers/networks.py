@@ -1,7 +1,9 @@
-"""Inference of whole networks by PyTorch, ONNX Runtime and OpenVINO, as JSON lines.
-usage: networks.py THREADS BATCH SECONDS FOLDER NETWORK...    FOLDER keeps the .pth and .onnx files."""
-import json, os, sys
-threads, batch, seconds, folder, names = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4], sys.argv[5:]
+"""Inference of whole networks by convolve, PyTorch, ONNX Runtime and OpenVINO, as JSON lines: all in turns, so that each
+meets the same neighbours on the machine, and the median of each one's turns.
+usage: networks.py CONVOLVE THREADS BATCH SECONDS TURNS FOLDER NETWORK...    FOLDER keeps the .onnx files."""
+import copy, json, os, statistics, subprocess, sys, time
+convolve, threads, batch, seconds, turns = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])
+folder, names = sys.argv[6], sys.argv[7:]
 os.environ["OMP_NUM_THREADS"] = str(threads)
 import numpy as np, openvino, onnxruntime, torch, torchvision
 from timing import median_ms
@@ -31,23 +33,41 @@ for name in names:
     if not os.path.exists(path):
         torch.onnx.export(model, (x,), path, input_names=["x"], output_names=["y"], opset_version=17, dynamo=False)
 
-    def say(peer, run):
-        with torch.inference_mode():
-            print(json.dumps(dict(net=name, batch=batch, threads=threads, peer=peer, ms=median_ms(run, seconds))), flush=True)
+    def ours():
+        command = [convolve, "bench", name, "--whole", "--json", "--seconds", str(seconds)]
+        command += ["--threads", str(threads), "--batch", str(batch)]
+        return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)[0]["ms"]
 
-    say("torch", lambda: model(x))
-    with torch.inference_mode():
-        frozen = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(model, x)))
-    say("torch frozen", lambda: frozen(x))
+    def timed(run):
+        def turn():
+            with torch.inference_mode():
+                return median_ms(run, seconds, warmups=1, least=3)
+        return turn
+
+    array = x.numpy()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    array = x.numpy()
-    say("onnxruntime", lambda: session.run(None, {"x": array}))
     core = openvino.Core()
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     request = core.compile_model(core.read_model(path), "CPU", settings).create_infer_request()
-    say("openvino", lambda: request.infer({0: array}, share_inputs=True, share_outputs=True))
-    last = model.to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        frozen = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(model, x)))
+    last = copy.deepcopy(model).to(memory_format=torch.channels_last)
     y = x.to(memory_format=torch.channels_last)
-    say("torch nhwc", lambda: last(y))
+    sides = {
+        "convolve": ours,
+        "torch": timed(lambda: model(x)),
+        "torch nhwc": timed(lambda: last(y)),
+        "torch frozen": timed(lambda: frozen(x)),
+        "onnxruntime": timed(lambda: session.run(None, {"x": array})),
+        "openvino": timed(lambda: request.infer({0: array}, share_inputs=True, share_outputs=True)),
+    }
+    times = {side: [] for side in sides}
+    for _ in range(turns):
+        for side, turn in sides.items():
+            # Until the threads of the one before have stopped waiting for more.
+            time.sleep(0.3)
+            times[side].append(turn())
+    for side, of_turns in times.items():
+        print(json.dumps(dict(net=name, batch=batch, threads=threads, side=side, ms=statistics.median(of_turns))), flush=True)

@@ -2,12 +2,12 @@
 import statistics, time
 
 
-def median_ms(run, seconds):
-    """The median of calls in milliseconds, after two that are not counted."""
-    for _ in range(2):
+def median_ms(run, seconds, warmups=2, least=5):
+    """The median of calls in milliseconds, after some that are not counted."""
+    for _ in range(warmups):
         run()
     times, end = [], time.perf_counter() + seconds
-    while len(times) < 5 or time.perf_counter() < end:
+    while len(times) < least or time.perf_counter() < end:
         start = time.perf_counter()
         run()
         times.append(time.perf_counter() - start)

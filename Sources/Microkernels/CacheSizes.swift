@@ -32,5 +32,9 @@ public struct CacheSizes: Sendable, CustomStringConvertible {
     level2 = second > 0 ? second : 512 << 10
   }
 
+  /// Whether planes of so many floats, side by side, are a whole number of pages of 4 KiB apart: what lies at the same place of
+  /// each then shares the same few places of the caches.
+  public static func areWholePages(_ floats: Int) -> Bool { floats % 1024 == 0 }
+
   public var description: String { "\(level1 >> 10) KiB and \(level2 >> 10) KiB of data cache a core" }
 }

@@ -86,10 +86,10 @@ struct PaddedBoxes: Sendable {
       room /= max(1, size[axis])
     }
     let source = taps.map(\.sources)
-    // Planes a whole number of pages apart would share the same few places of the caches. Places in the channels of a
-    // pass, some hundreds of planes, must fit 32 bits.
+    // Places in the channels of a pass, some hundreds of planes, must fit 32 bits.
     let sourcePlane = source.reduce(1, *)
-    isInPlace = axes.allSatisfy(\.isInPlace) && sourcePlane % 1024 != 0 && sourcePlane < 1 << 21
+    isInPlace =
+      axes.allSatisfy(\.isInPlace) && !CacheSizes.areWholePages(sourcePlane) && sourcePlane < 1 << 21
     let lengths = isInPlace ? source : (0..<3).map { axes[$0].length(size[$0]) }
     let plane = lengths.reduce(1, *)
     planeStride = plane % 512 == 0 && !isInPlace ? plane + 16 : plane

@@ -1,3 +1,4 @@
+import Microkernels
 import Tensors
 
 /// Convolution as a product of the weights and the matrix of columns (Y = W X), in register tiles, with vectors along
@@ -67,10 +68,9 @@ struct TiledConvolution: PlannedConvolution {
     targetPlane = sizes.reduce(1, *)
     target = Target(sizes: sizes, phase: phase, stride: stride, grid: columns.grid)
     // Where a tile's columns take one cache line, those of a plane that is not of whole lines would take two: they are
-    // copied, if there are enough rows for that. So are those of many planes a whole number of pages apart, which share the same
-    // few places of the caches.
+    // copied, if there are enough rows for that. So are those of many planes a whole number of pages apart.
     readsInPlace =
-      columns.isIdentity && target.isDense && (sourcePlane % 1024 != 0 || depthChannels < 64)
+      columns.isIdentity && target.isDense && (!CacheSizes.areWholePages(sourcePlane) || depthChannels < 64)
       && (product.shapes.bytesAcross > 64 || sourcePlane % 16 == 0 || rows < 512)
     let (columns, wide) = (columns, product.tileColumns)
     let blocks = (0..<columns.outputs.dividedRoundingUp(by: wide)).map {

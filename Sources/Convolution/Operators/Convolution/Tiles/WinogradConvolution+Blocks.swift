@@ -66,8 +66,7 @@ extension WinogradConvolution {
     let lanes = product.shapes.lanes
     let channels = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes) * lanes
     let step = channels * transform.pieces(geometry)
-    // A number of pages would share the same few places of the caches.
-    tileStep = step % 1024 == 0 ? step + lanes : step
+    tileStep = CacheSizes.areWholePages(step) ? step + lanes : step
     // Transformed inputs, and a panel's products, stay in the second-level cache unless the weights, which each block
     // reads, come from further out and take longer than that saves.
     let (level2, float) = (CacheSizes.current.level2, MemoryLayout<Float>.stride)
