@@ -25,6 +25,14 @@ class LeNet5(torch.nn.Module):
         return self.layers(x)
 
 
+def timed(run):
+    """One turn of a peer."""
+    def turn():
+        with torch.inference_mode():
+            return median_ms(run, seconds, warmups=1, least=3)
+    return turn
+
+
 for name in names:
     model = LeNet5() if name == "lenet5" else getattr(torchvision.models, name)(weights=None)
     model.eval()
@@ -37,12 +45,6 @@ for name in names:
         command = [convolve, "bench", name, "--whole", "--json", "--seconds", str(seconds)]
         command += ["--threads", str(threads), "--batch", str(batch)]
         return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)[0]["ms"]
-
-    def timed(run):
-        def turn():
-            with torch.inference_mode():
-                return median_ms(run, seconds, warmups=1, least=3)
-        return turn
 
     array = x.numpy()
     options = onnxruntime.SessionOptions()
