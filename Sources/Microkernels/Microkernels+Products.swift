@@ -110,23 +110,27 @@ extension Microkernels {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradInput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          rows,
           rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles, tileStep: tileStep,
           scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradInput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          rows,
           rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles, tileStep: tileStep,
           scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradInput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          rows,
           rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles, tileStep: tileStep,
           scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradInput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, rows,
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          rows,
           rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles, tileStep: tileStep,
           scratch: scratch)
     #endif
@@ -141,17 +145,21 @@ extension Microkernels {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, outputs)
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          outputs)
       case .avx2:
         MicrokernelsAVX2.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, outputs)
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          outputs)
       case .baseline:
         MicrokernelsBaseline.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, outputs)
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          outputs)
     #else
       default:
         MicrokernelsBaseline.winogradOutput(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, outputs)
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          outputs)
     #endif
     }
   }
@@ -168,20 +176,24 @@ extension Microkernels {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.winogradWeights(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, places: places,
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          w, places: places,
           out, step: step, count: count, scratch: scratch)
       case .avx2:
         MicrokernelsAVX2.winogradWeights(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, places: places,
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          w, places: places,
           out, step: step, count: count, scratch: scratch)
       case .baseline:
         MicrokernelsBaseline.winogradWeights(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, places: places,
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          w, places: places,
           out, step: step, count: count, scratch: scratch)
     #else
       default:
         MicrokernelsBaseline.winogradWeights(
-          side: transform.side, kernel: transform.kernel, isLine: transform.isLine, w, places: places,
+          side: transform.side, kernel: transform.kernel, stride: transform.stride, isLine: transform.isLine,
+          w, places: places,
           out, step: step, count: count, scratch: scratch)
     #endif
     }

@@ -4,24 +4,41 @@ public struct WinogradTransform: Sendable, Hashable {
   public let side: Int
   /// The kernel's columns.
   public let kernel: Int
+  /// Samples from output to output.
+  public let stride: Int
   /// Whether tiles and kernels are one row high, instead of square.
   public let isLine: Bool
 
   /// F(4x4, 3x3)
-  public static let square4 = WinogradTransform(side: 4, kernel: 3, isLine: false)
+  public static let square4 = WinogradTransform(side: 4, kernel: 3, stride: 1, isLine: false)
   /// F(2x2, 3x3)
-  public static let square2 = WinogradTransform(side: 2, kernel: 3, isLine: false)
+  public static let square2 = WinogradTransform(side: 2, kernel: 3, stride: 1, isLine: false)
   /// F(2x2, 5x5)
-  public static let square2Of5 = WinogradTransform(side: 2, kernel: 5, isLine: false)
+  public static let square2Of5 = WinogradTransform(side: 2, kernel: 5, stride: 1, isLine: false)
   /// F(4, 3)
-  public static let line4 = WinogradTransform(side: 4, kernel: 3, isLine: true)
+  public static let line4 = WinogradTransform(side: 4, kernel: 3, stride: 1, isLine: true)
+  /// F(4x4, 3x3) with a stride of 2
+  public static let square4Stride2 = WinogradTransform(side: 4, kernel: 3, stride: 2, isLine: false)
 
   /// Outputs of a tile down a column.
   public var height: Int { isLine ? 1 : side }
   /// The kernel's rows.
   public var kernelHeight: Int { isLine ? 1 : kernel }
-  /// Inputs of a tile down a column.
-  public var inputHeight: Int { height + kernelHeight - 1 }
+  /// Inputs of a tile along a row, and products.
+  public var inputSide: Int { (side - 1) * stride + kernel }
   /// Products of a tile.
-  public var entries: Int { inputHeight * (side + kernel - 1) }
+  public var entries: Int { inputSide * (isLine ? 1 : inputSide) }
+
+  /// Transformed weights along a row: fewer than products where a stride lets outputs meet one weight by itself.
+  private var weightSide: Int { stride == 1 ? inputSide : side + 2 }
+  /// Transformed weights of a kernel.
+  public var weights: Int { weightSide * (isLine ? 1 : weightSide) }
+  /// The products in the order of their weights, with the number of these.
+  public var products: [(entry: Int, weight: Int)] {
+    (0..<entries).map { entry in
+      let (row, column) = entry.quotientAndRemainder(dividingBy: inputSide)
+      return (entry, min(row, weightSide - 1) * weightSide + min(column, weightSide - 1))
+    }
+    .sorted { ($0.weight, $0.entry) < ($1.weight, $1.entry) }
+  }
 }

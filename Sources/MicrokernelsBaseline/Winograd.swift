@@ -34,7 +34,7 @@ func transformInput(
   store(multiplyAdd(d1 + d5, d3, both), out + 5 &* step)
 }
 
-/// The transformed inputs of tiles side by side, of `size` x `size` inputs each: 6, or 4.
+/// The transformed inputs of tiles side by side, of `size` x `size` inputs each: 6, 4, or 9 with a stride of 2.
 /// - Parameters:
 ///   - rows: the first tile's first row; a tile is `side` columns further than the one before.
 ///   - columnStride: elements from column to column, which are vectors.
@@ -54,8 +54,10 @@ func transformInputs(
       let (row, line) = (tile + i &* rowStride, scratch + size &* lanes &* i)
       if size == 6 {
         transformInput(row, stride: columnStride, line, lanes)
-      } else {
+      } else if size == 4 {
         transformInput2(row, stride: columnStride, line, lanes)
+      } else {
+        transformInputStride2(row, stride: columnStride, line, lanes)
       }
       i = i &+ 1
     }
@@ -64,8 +66,10 @@ func transformInputs(
       let (column, entry) = (scratch + i &* lanes, target + i &* step)
       if size == 6 {
         transformInput(column, stride: 6 &* lanes, entry, 6 &* step)
-      } else {
+      } else if size == 4 {
         transformInput2(column, stride: 4 &* lanes, entry, 4 &* step)
+      } else {
+        transformInputStride2(column, stride: 9 &* lanes, entry, 9 &* step)
       }
       i = i &+ 1
     }
@@ -111,28 +115,32 @@ func storeOutput(
   store(minimum(most, maximum(least, y + bias)), p)
 }
 
-/// The 4x4 outputs of tiles side by side, the last tile first: what it stores beyond a row is written over by the first.
+/// The 4x4 outputs of tiles side by side, of `size` x `size` products each: 6, or 9 with a stride of 2. The last tile comes
+/// first: what it stores beyond a row is written over by the first.
 ///
-/// Entry (i, j) of a tile's products is number 6i + j; tile t's columns are the vectors 4t to 4t + 3 of four rows.
-@inline(never)
-func winograd4Output(_ outputs: UnsafePointer<ConvolveWinogradOutput>) {
-  let o = outputs.pointee
+/// Entry (i, j) of a tile's products is number size * i + j; tile t's columns are the vectors 4t to 4t + 3 of four rows.
+@inline(always)
+func transformOutputFours(_ o: ConvolveWinogradOutput, _ size: Int) {
   let (start, least, most) = (load(o.bias), Vector(repeating: o.least), Vector(repeating: o.most))
   var t = o.tiles &- 1
   while t >= 0 {
     let tile = o.m + t &* o.tileStep
     var c = 0
-    while c < 6 {
-      let (y0, y1, y2, y3) = transformOutput(tile + c &* o.step, 6 &* o.step)
+    while c < size {
+      let column = tile + c &* o.step
+      let (y0, y1, y2, y3) =
+        size == 6 ? transformOutput(column, 6 &* o.step) : transformOutputStride2(column, 9 &* o.step)
       store(y0, o.scratch + c &* lanes)
-      store(y1, o.scratch + (6 &+ c) &* lanes)
-      store(y2, o.scratch + (12 &+ c) &* lanes)
-      store(y3, o.scratch + (18 &+ c) &* lanes)
+      store(y1, o.scratch + (size &+ c) &* lanes)
+      store(y2, o.scratch + (2 &* size &+ c) &* lanes)
+      store(y3, o.scratch + (3 &* size &+ c) &* lanes)
       c = c &+ 1
     }
     var r = 0
     while r < 4 {
-      let (y0, y1, y2, y3) = transformOutput(o.scratch + 6 &* lanes &* r, lanes)
+      let row = o.scratch + size &* lanes &* r
+      let (y0, y1, y2, y3) =
+        size == 6 ? transformOutput(row, lanes) : transformOutputStride2(row, lanes)
       let target = o.out + (r &* o.outStride &+ 4 &* t &* lanes)
       storeOutput(y0, start, least, most, target)
       storeOutput(y1, start, least, most, target + lanes)
@@ -142,6 +150,12 @@ func winograd4Output(_ outputs: UnsafePointer<ConvolveWinogradOutput>) {
     }
     t = t &- 1
   }
+}
+
+/// F(4x4, 3x3)'s; see `transformOutputFours`.
+@inline(never)
+func winograd4Output(_ outputs: UnsafePointer<ConvolveWinogradOutput>) {
+  transformOutputFours(outputs.pointee, 6)
 }
 
 /// G w: three weights to six, of which the first and the last are weights themselves.
@@ -202,17 +216,23 @@ func winograd4Weights(
   }
 }
 
-// By the outputs of a tile and the kernel's size along an axis: 4 and 3 (squares or rows), 2 and 3, or 2 and 5.
+// By the outputs of a tile and the kernel's size along an axis: 4 and 3 (squares, of stride 1 or 2, or rows), 2 and 3, or
+// 2 and 5.
 
 /// The transformed inputs of tiles side by side; see `transformInputs`.
 public func winogradInput(
-  side: Int, kernel: Int, isLine: Bool, _ rows: UnsafePointer<Float>, rowStride: Int, columnStride: Int,
+  side: Int, kernel: Int, stride: Int, isLine: Bool, _ rows: UnsafePointer<Float>, rowStride: Int,
+  columnStride: Int,
   _ out: UnsafeMutablePointer<Float>, step: Int, tiles: Int, tileStep: Int,
   scratch: UnsafeMutablePointer<Float>
 ) {
   if isLine {
     winogradLineInput(
       rows, columnStride: columnStride, out, step: step, tiles: tiles, tileStep: tileStep)
+  } else if stride == 2 {
+    winogradStride2Input(
+      rows, rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles,
+      tileStep: tileStep, scratch: scratch)
   } else if side &+ kernel &- 1 == 4 {
     winograd2Input(
       rows, rowStride: rowStride, columnStride: columnStride, out, step: step, tiles: tiles,
@@ -226,10 +246,12 @@ public func winogradInput(
 
 /// The outputs of tiles side by side; see `ConvolveWinogradOutput`.
 public func winogradOutput(
-  side: Int, kernel: Int, isLine: Bool, _ outputs: UnsafePointer<ConvolveWinogradOutput>
+  side: Int, kernel: Int, stride: Int, isLine: Bool, _ outputs: UnsafePointer<ConvolveWinogradOutput>
 ) {
   if isLine {
     winogradLineOutput(outputs)
+  } else if stride == 2 {
+    winogradStride2Output(outputs)
   } else if kernel == 5 {
     winograd5Output(outputs)
   } else if side == 4 {
@@ -240,13 +262,15 @@ public func winogradOutput(
 }
 
 public func winogradWeights(
-  side: Int, kernel: Int, isLine: Bool, _ w: UnsafePointer<Float>, places: UnsafePointer<Int32>,
+  side: Int, kernel: Int, stride: Int, isLine: Bool, _ w: UnsafePointer<Float>, places: UnsafePointer<Int32>,
   _ out: UnsafeMutablePointer<Float>,
   step: Int,
   count: Int, scratch: UnsafeMutablePointer<Float>
 ) {
   if isLine {
     winogradLineWeights(w, places: places, out, step: step, count: count)
+  } else if stride == 2 {
+    winogradStride2Weights(w, places: places, out, step: step, count: count, scratch: scratch)
   } else if kernel == 5 {
     winograd5Weights(w, places: places, out, step: step, count: count, scratch: scratch)
   } else if side == 4 {

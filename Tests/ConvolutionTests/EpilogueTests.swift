@@ -18,9 +18,12 @@ import Testing
     let even = algorithm == .strassen ? 2 : 1
     let c = even * Int.random(in: 1...(20 / even), using: &g)
     let k = isDepthwise ? c : even * Int.random(in: 1...(40 / even), using: &g)
-    let stride = [.scatter, .fourier].contains(algorithm) ? 1 : Int.random(in: 1...2, using: &g)
+    let stride =
+      algorithm == .winograd4s2
+      ? 2 : [.scatter, .fourier].contains(algorithm) ? 1 : Int.random(in: 1...2, using: &g)
     let size =
-      algorithm == .winograd5 ? 5 : hasKernel ? 2 + stride : Int.random(in: 1...3, using: &g)
+      algorithm == .winograd4s2
+      ? 3 : algorithm == .winograd5 ? 5 : hasKernel ? 2 + stride : Int.random(in: 1...3, using: &g)
     // One in six has rows of more tiles than Winograd's blocks.
     let isWide = Int.random(in: 0..<6, using: &g) == 0
     let x = Tensor<Float>.randomNormal(

@@ -57,7 +57,7 @@ struct BenchCommand: ParsableCommand {
   var seconds = 0.2
   @Option(
     help:
-      "An algorithm by force: loops, tiles, strassen, direct, scatter, winograd4, winograd2, winograd5, winograd1d, depthwise."
+      "An algorithm by force: loops, tiles, strassen, direct, scatter, winograd4, winograd2, winograd5, winograd4s2, winograd1d, depthwise."
   )
   var algorithm: String?
   @Option(

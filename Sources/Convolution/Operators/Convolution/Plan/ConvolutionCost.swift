@@ -27,7 +27,7 @@ struct ConvolutionCost {
     case .tiles: tiles
     case .strassen: strassen
     case .direct: direct
-    case .winograd4, .winograd2, .winograd5, .winograd1d: winograd(algorithm.winograd!)
+    case .winograd4, .winograd2, .winograd5, .winograd4s2, .winograd1d: winograd(algorithm.winograd!)
     case .depthwise: depthwise
     case .fourier: Double(rows) * FourierConvolution.tiles(geometry).cyclesAVector * Double(outputs) / 16
     case .scatter: scatter(depth: Int(inputs), channels: rows, samples: geometry.input)
@@ -41,7 +41,7 @@ struct ConvolutionCost {
     // A kernel's spectrum takes as long as a tile.
     if algorithm == .fourier { return cycles(.fourier) }
     if algorithm == .strassen { return perSample * 3.5 * taps }
-    return perSample * (algorithm.winograd.map { 3.5 * Double($0.entries) * pieces($0) } ?? taps)
+    return perSample * (algorithm.winograd.map { 3.5 * Double($0.weights) * pieces($0) } ?? taps)
   }
 
   /// Cycles of writing the outputs and reading them again.
@@ -143,7 +143,8 @@ struct ConvolutionCost {
     // Entering and leaving a tile of the products takes some 50 cycles.
     let products = entries * tile.panels * tiles / tile.tall * (tile.step * inputs * pieces(transform) + 50)
     let transforms = entries * 7 * tiles * (vectors(Int(inputs)) * pieces(transform) + inVectors)
-    return products + transforms + waiting(weights: entries * pieces(transform), while: products)
+    return products + transforms
+      + waiting(weights: Double(transform.weights) * pieces(transform), while: products)
   }
 
   /// Waiting for weights, which in a network come from memory every time: little while there is much to do with them. A core

@@ -30,7 +30,7 @@ extension ConvolutionPlan {
         )[0].algorithm
       switch algorithm {
       case .direct: break  // its one phase reads the kernels turned round as it packs them
-      case .winograd4, .winograd2, .winograd5, .winograd1d:
+      case .winograd4, .winograd2, .winograd5, .winograd4s2, .winograd1d:
         try Self.validate(algorithm, accepts: turned)
         let planned = WinogradConvolution(
           turned, weight, bias?.scalars, algorithm.winograd!, isTurned: true,

@@ -26,6 +26,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     case winograd2
     /// 5x5 kernels with 36 hundredths of the products: Winograd's F(2x2, 5x5).
     case winograd5
+    /// 3x3 kernels of stride 2 with nine sixteenths of the products: Winograd's F(4x4, 3x3) of that stride.
+    case winograd4s2
     /// Kernels of one row, in pieces of three weights, with half of the products: Winograd's F(4, 3).
     case winograd1d
     /// One input channel a group: plane by plane.
@@ -42,6 +44,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       case .winograd4: .square4
       case .winograd2: .square2
       case .winograd5: .square2Of5
+      case .winograd4s2: .square4Stride2
       case .winograd1d: .line4
       case .loops, .tiles, .strassen, .direct, .scatter, .depthwise, .fourier: nil
       }
@@ -52,20 +55,20 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       switch self {
       case .direct: true
       case .depthwise: DepthwisePlanes.accepts(geometry) || DepthwiseBlocks.accepts(geometry)
-      case .winograd4, .winograd2, .winograd5, .winograd1d: !winograd!.isLine
+      case .winograd4, .winograd2, .winograd5, .winograd4s2, .winograd1d: !winograd!.isLine
       case .loops, .tiles, .strassen, .scatter, .fourier: false
       }
     }
 
     /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3),
-    /// 1.2 to 3.1 for F(2x2, 5x5) and 1.3 to 3.0 for F(4, 3), the greatest with three input channels; 3.1 for
-    /// Strassen's algorithm with two of them, and 1.4 to 1.8 from some hundred on; for Fourier transforms less than 5 from
-    /// 3x3 on, and less than 1 from some hundred weights on.
+    /// 1.2 to 3.1 for F(2x2, 5x5), 0.8 to 2.0 for F(4x4, 3x3) of stride 2 and 1.3 to 3.0 for F(4, 3), the greatest with three
+    /// input channels; 3.1 for Strassen's algorithm with two of them, and 1.4 to 1.8 from some hundred on; for Fourier
+    /// transforms less than 5 from 3x3 on, and less than 1 from some hundred weights on.
     public var errorBudget: ErrorBudget {
       switch self {
       case .winograd4, .winograd5, .winograd1d, .fourier: .default
       case .winograd2: ErrorBudget(timesDirect: 2)
-      case .strassen: ErrorBudget(timesDirect: 4)
+      case .strassen, .winograd4s2: ErrorBudget(timesDirect: 4)
       case .loops, .tiles, .direct, .scatter, .depthwise: .exact
       }
     }
@@ -184,6 +187,10 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       throw .invalid("planes of 2^31 elements or more: the algorithm loops takes them alone")
     }
     if let transform = algorithm.winograd, !WinogradConvolution.accepts(g, transform) {
+      if transform.stride > 1 {
+        throw .invalid(
+          "the algorithm \(algorithm.rawValue) takes 3x3 kernels of stride 2 and dilation 1 alone")
+      }
       throw .invalid(
         "the algorithm \(algorithm.rawValue) takes kernels of \(transform.isLine ? "one row and" : "\(transform.kernel) rows and") "
           + "\(transform.kernel) columns or more, of dilation 1 and at least twice the stride, alone")
@@ -211,7 +218,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   ) -> any PlannedConvolution {
     switch algorithm {
     case .loops: PlannedLoops(loops: ConvolutionLoops(g), weight: weight, bias: bias)
-    case .winograd4, .winograd2, .winograd5, .winograd1d:
+    case .winograd4, .winograd2, .winograd5, .winograd4s2, .winograd1d:
       WinogradConvolution(g, weight, bias, algorithm.winograd!, maxPools: epilogue.maxPools)
     case .direct: DirectConvolution(forward: g, weight, bias, maxPools: epilogue.maxPools)
     case .tiles: TiledConvolution(forward: g, weight, bias)

@@ -44,22 +44,17 @@ extension WinogradConvolution {
 
   /// Padded rows and columns that so many rows and columns of tiles read.
   func rowsRead(_ tiles: Int) -> Int {
-    Self.read(starts[1], tiles * transform.height, transform.kernelHeight, geometry.stride[1])
+    transform.read(geometry, axis: 1, starts[1], outputs: tiles * transform.height)
   }
   func columnsRead(_ tiles: Int) -> Int {
-    Self.read(starts[2], tiles * transform.side, transform.kernel, geometry.stride[2])
-  }
-
-  /// What so many outputs along an axis read, of pieces of so many weights.
-  static func read(_ starts: [Int], _ outputs: Int, _ kernel: Int, _ stride: Int) -> Int {
-    outputs == 0 ? 0 : starts.last! + (outputs + kernel - 2) * stride + 1
+    transform.read(geometry, axis: 2, starts[2], outputs: tiles * transform.side)
   }
 
   /// Rows of a band's tiles whose samples are turned over together: strides make too many of them.
   func rowsTogether(_ rows: Int) -> Int { geometry.stride[1] == 1 ? rows : 1 }
 
   /// Working memory of one tile's transform.
-  var tileScratch: Int { 36 * product.shapes.lanes }
+  var tileScratch: Int { entries * product.shapes.lanes }
 
   /// What ``tileStep``, ``blockTiles`` and ``bandCount`` are.
   mutating func reckonSizes() {

@@ -45,16 +45,18 @@ extension WinogradConvolution {
     _ samples: UnsafePointer<Float>, columnCount: Int, plane z: Int, _ v: UnsafeMutablePointer<Float>,
     step: Int, rows: Int, columns: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
-    let (lanes, stride) = (product.shapes.lanes, geometry.stride)
+    let (lanes, rowStep) = (product.shapes.lanes, transform.height * geometry.stride[1])
+    let rowStride = transform.weightStep(geometry, axis: 1) * columnCount * lanes
+    let columnStride = transform.weightStep(geometry, axis: 2) * lanes
     let channels = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes) * lanes
     var piece = z * starts[1].count * starts[2].count
     for y in starts[1] {
       for x in starts[2] {
         for row in 0..<rows {
-          let top = row * transform.height * stride[1] + y
+          let top = row * rowStep + y
           product.kernels.winogradInput(
             transform, samples + (top * columnCount + x) * lanes,
-            rowStride: stride[1] * columnCount * lanes, columnStride: stride[2] * lanes,
+            rowStride: rowStride, columnStride: columnStride,
             v + (row * columns * tileStep + piece * channels), step: step, tiles: columns,
             tileStep: tileStep, scratch: scratch)
         }
@@ -109,7 +111,7 @@ extension WinogradConvolution {
     }
   }
 
-  /// The products of a panel, entry by entry.
+  /// The products of a panel, those of the same weights one after another.
   private func multiply(
     _ v: UnsafePointer<Float>, _ group: Int, _ panel: Int, _ tiles: Int, isLast: Bool,
     to m: UnsafeMutablePointer<Float>
@@ -124,15 +126,17 @@ extension WinogradConvolution {
         zeros.initialize(repeating: 0)
         weights.withUnsafeBufferPointer { weights in
           depthOffsets.withUnsafeBufferPointer { depthOffsets in
-            for entry in 0..<entries {
-              let panels = weights.baseAddress! + (weightStart(group, panel) + entry * weightStep(panel))
+            for (i, (entry, weight)) in products.enumerated() {
+              let panels = weights.baseAddress! + (weightStart(group, panel) + weight * weightStep(panel))
+              let (nextEntry, nextWeight) = i < entries - 1 ? products[i + 1] : (0, transform.weights)
               for pass in 0..<passes {
                 let part = depth * pass / passes..<depth * (pass + 1) / passes
                 // The weights of the next product: in a network they come from memory every time.
                 let next =
                   pass < passes - 1
                   ? part.count * wide
-                  : entry < entries - 1 || !isLast ? weightStep(panel) - part.lowerBound * wide : 0
+                  : i < entries - 1 || !isLast
+                    ? (nextWeight - weight) * weightStep(panel) - part.lowerBound * wide : 0
                 // Contiguous offsets count from where a part begins.
                 let first = isContiguous ? part.lowerBound : 0
                 product.run(
@@ -144,7 +148,7 @@ extension WinogradConvolution {
                   bias: pass == 0 ? UnsafePointer(zeros.baseAddress!) : nil, ahead: next,
                   nextSamples: pass < passes - 1
                     ? nil
-                    : UnsafeBufferPointer(start: v + (entry + 1) % entries * inputStep, count: inputStep),
+                    : UnsafeBufferPointer(start: v + nextEntry * inputStep, count: inputStep),
                   to: m + entry * productStep)
               }
             }

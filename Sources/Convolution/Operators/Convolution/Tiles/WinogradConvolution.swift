@@ -3,20 +3,20 @@ import Tensors
 
 /// A convolution by Winograd's F(4x4, 3x3), F(2x2, 3x3), F(2x2, 5x5) or F(4, 3): tiles of 6x6 (4x4, or 6)
 /// inputs are transformed, multiplied with the transformed weights (36, 16 or 6 matrix products, in register tiles), and
-/// transformed back to 4x4 (2x2, or 4) outputs. A block of tiles, of one sample or of several, goes through all three
-/// before the next, so that it stays in the caches.
+/// transformed back to 4x4 (2x2, or 4) outputs. With a stride of 2, F(4x4, 3x3) takes 9x9 inputs and 81 products. A block of
+/// tiles, of one sample or of several, goes through all three before the next, so that it stays in the caches.
 ///
 /// Vectors are channels in all three: planes are turned over as they are read, and back as the outputs are stored, which
 /// takes less than tiles side by side, which fill vectors in wide planes alone.
 ///
 /// A greater kernel is cut into pieces of the transform's, filled up with zeros: each piece reads the planes further on, as
-/// if it were so many more input channels. So are the planes of a kernel with depth. Of strides, a piece has every stride-th
-/// weight and reads every stride-th sample.
+/// if it were so many more input channels. So are the planes of a kernel with depth. Of strides that the transform has not, a
+/// piece has every stride-th weight and reads every stride-th sample.
 struct WinogradConvolution: PlannedConvolution {
   let geometry: ConvolutionGeometry
   let product = DirectProduct()
   let transform: WinogradTransform
-  /// Panels of output channels, group by group; in each a matrix for every entry of a tile.
+  /// Panels of output channels, group by group; in each the transform's matrices.
   private(set) var weights: Tensor<Float>
   /// Of all groups, each filled up to whole vectors.
   private(set) var bias: [Float] = []
@@ -36,6 +36,8 @@ struct WinogradConvolution: PlannedConvolution {
   let firstRows: [Int]
   /// Where each step of the depth is in a tile's transformed inputs, whose pieces have whole vectors of channels.
   let depthOffsets: [Int32]
+  /// A tile's products, in the order of their weights.
+  let products: [(entry: Int, weight: Int)]
   /// Transformed inputs of a tile, whose pieces have whole vectors of channels.
   var tileStep = 0
   /// Tiles that go through together.
@@ -43,11 +45,14 @@ struct WinogradConvolution: PlannedConvolution {
   /// A band's padded samples, or its outputs, of a vector of channels.
   var bandCount = 0
 
-  /// Whether the transform is of pieces of the geometry's kernel, without dilation. Strides leave at least two weights of each
-  /// row in a piece: transforms of single ones would have eight times the error of their sum.
+  /// Whether the transform is of pieces of the geometry's kernel, without dilation, or has the geometry's kernel and stride.
+  /// Strides leave at least two weights of each row in a piece: transforms of single ones would have eight times the error
+  /// of their sum.
   static func accepts(_ g: ConvolutionGeometry, _ transform: WinogradTransform) -> Bool {
     func fits(_ axis: Int) -> Bool {
-      g.kernel[axis] >= max(transform.kernel, g.stride[axis] == 1 ? 1 : 2 * g.stride[axis])
+      transform.stride > 1
+        ? (g.kernel[axis], g.stride[axis]) == (transform.kernel, transform.stride)
+        : g.kernel[axis] >= max(transform.kernel, g.stride[axis] == 1 ? 1 : 2 * g.stride[axis])
     }
     guard g.dilation == [1, 1, 1], fits(2), transform.isLine ? g.kernel[1] == 1 : fits(1) else {
       return false
@@ -76,6 +81,7 @@ struct WinogradConvolution: PlannedConvolution {
     self.transform = transform
     let (side, lanes) = (transform.side, product.shapes.lanes)
     starts = transform.starts(g)
+    products = transform.products
     planes = (0..<max(0, (g.output[0] - 1) * g.stride[0] + g.kernel[0])).map {
       g.sample(atPadded: $0, axis: 0)
     }
@@ -84,8 +90,8 @@ struct WinogradConvolution: PlannedConvolution {
     let down = g.output[1].dividedRoundingUp(by: transform.height)
     let across = g.output[2].dividedRoundingUp(by: side)
     plane = PaddedPlane(
-      g, height: Self.read(starts[1], down * transform.height, transform.kernelHeight, g.stride[1]),
-      width: Self.read(starts[2], across * side, transform.kernel, g.stride[2]))
+      g, height: transform.read(g, axis: 1, starts[1], outputs: down * transform.height),
+      width: transform.read(g, axis: 2, starts[2], outputs: across * side))
     // A panel for each thread where there may be too few tiles to share.
     let tiles = g.batch * g.output[0] * down * across
     widths = product.shapes.panelVectors(
@@ -130,15 +136,17 @@ struct WinogradConvolution: PlannedConvolution {
 
   var entries: Int { transform.entries }
 
-  /// Elements from entry to entry of a panel's matrices: off the caches' sets, as the tiles' entries are.
+  /// Elements from matrix to matrix of a panel: off the caches' sets, as the tiles' entries are.
   func weightStep(_ panel: Int) -> Int { depth * widths[panel] + product.shapes.lanes }
 
   /// Where a panel's matrices start.
   func weightStart(_ group: Int, _ panel: Int) -> Int {
-    group * groupCount + entries * (depth * firstRows[panel] + panel * product.shapes.lanes)
+    group * groupCount + transform.weights * (depth * firstRows[panel] + panel * product.shapes.lanes)
   }
 
-  var groupCount: Int { entries * (depth * filledRows + widths.count * product.shapes.lanes) }
+  var groupCount: Int {
+    transform.weights * (depth * filledRows + widths.count * product.shapes.lanes)
+  }
 
   private func pack(_ w: Tensor<Float>, into out: UnsafeMutableBufferPointer<Float>) {
     let g = geometry
@@ -153,7 +161,7 @@ struct WinogradConvolution: PlannedConvolution {
         let (group, panel) = item.quotientAndRemainder(dividingBy: panels)
         let (start, step) = (out + weightStart(group, panel), weightStep(panel))
         let (first, wide) = (firstRows[panel], widths[panel])
-        if rows - first < wide { start.initialize(repeating: 0, count: entries * step) }
+        if rows - first < wide { start.initialize(repeating: 0, count: transform.weights * step) }
         Scratch.withFloats((taps + 1 + 30) * lanes) { scratch in
           let zeros = scratch + taps * lanes
           zeros.update(repeating: 0, count: lanes)
@@ -180,12 +188,13 @@ struct WinogradConvolution: PlannedConvolution {
   }
 
   private func kernelPlaces() -> [[Int32]] {
-    let (kernel, stride) = (geometry.kernel, geometry.stride)
+    let kernel = geometry.kernel
+    let (down, across) = (transform.weightStep(geometry, axis: 1), transform.weightStep(geometry, axis: 2))
     let taps = kernel.reduce(1, *)
     func places(_ z: Int, _ y: Int, _ x: Int) -> [Int32] {
       (0..<transform.kernelHeight).flatMap { i in
         (0..<transform.kernel).map { j in
-          let (row, column) = (y + i * stride[1], x + j * stride[2])
+          let (row, column) = (y + i * down, x + j * across)
           if row >= kernel[1] || column >= kernel[2] { return Int32(taps) }
           let place = (z * kernel[1] + row) * kernel[2] + column
           return Int32(isTurned ? taps - 1 - place : place)
@@ -200,11 +209,11 @@ struct WinogradConvolution: PlannedConvolution {
 
 extension WinogradTransform {
   /// Where the pieces of a kernel start along depth, height and width: one for every so many weights of each phase of the
-  /// strides.
+  /// strides that the transform has not.
   func starts(_ g: ConvolutionGeometry) -> [[Int]] {
     func starts(_ axis: Int, _ size: Int) -> [Int] {
-      let (kernel, step) = (g.kernel[axis], g.stride[axis])
-      return (0..<min(step, kernel)).flatMap { stride(from: $0, to: kernel, by: step * size) }.sorted()
+      let (kernel, step) = (g.kernel[axis], weightStep(g, axis: axis))
+      return (0..<min(step, kernel)).flatMap { Swift.stride(from: $0, to: kernel, by: step * size) }.sorted()
     }
     return [Array(0..<g.kernel[0]), starts(1, kernelHeight), starts(2, kernel)]
   }
@@ -212,9 +221,18 @@ extension WinogradTransform {
   /// As many pieces as start.
   func pieces(_ g: ConvolutionGeometry) -> Int {
     func pieces(_ axis: Int, _ size: Int) -> Int {
-      let (kernel, step) = (g.kernel[axis], g.stride[axis])
+      let (kernel, step) = (g.kernel[axis], weightStep(g, axis: axis))
       return (0..<min(step, kernel)).reduce(0) { $0 + (kernel - $1).dividedRoundingUp(by: step * size) }
     }
     return g.kernel[0] * pieces(1, kernelHeight) * pieces(2, kernel)
+  }
+  /// Samples from weight to weight of a piece along an axis.
+  func weightStep(_ g: ConvolutionGeometry, axis: Int) -> Int { g.stride[axis] / stride }
+
+  /// Padded samples that so many outputs along an axis read, of pieces that start there.
+  func read(_ g: ConvolutionGeometry, axis: Int, _ starts: [Int], outputs: Int) -> Int {
+    if outputs == 0 { return 0 }
+    let reach = ((axis == 1 ? kernelHeight : kernel) - 1) * weightStep(g, axis: axis)
+    return starts.last! + (outputs - 1) * g.stride[axis] + reach + 1
   }
 }

@@ -1,0 +1,1 @@
+../MicrokernelsBaseline/WinogradStride2.swift
