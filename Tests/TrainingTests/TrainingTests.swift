@@ -58,8 +58,7 @@ import Testing
   }
 
   private func folder() -> String {
-    let path = NSTemporaryDirectory() + "convolve-training-\(UInt64.random(in: 0 ... .max))"
-    return path
+    NSTemporaryDirectory() + "convolve-training-\(UInt64.random(in: 0 ... .max))"
   }
 
   @Test func itLearns() throws {
@@ -156,6 +155,7 @@ import Testing
   @Test func gansResumeToTheSameBits() throws {
     let images = Self.bars(64, seed: 3)
     let (whole, broken) = (folder(), folder())
+    defer { for path in [whole, broken] { try? FileManager.default.removeItem(atPath: path) } }
     func trainer(_ folder: String, resumes: Bool = false) throws -> GANTrainer {
       try GANTrainer(
         DCGAN(imageShape: images.imageShape, width: 4), images: images, batchSize: 16, folder: folder,
