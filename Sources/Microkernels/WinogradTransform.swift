@@ -33,12 +33,44 @@ public struct WinogradTransform: Sendable, Hashable {
   private var weightSide: Int { stride == 1 ? inputSide : side + 2 }
   /// Transformed weights of a kernel.
   public var weights: Int { weightSide * (isLine ? 1 : weightSide) }
-  /// The products in the order of their weights, with the number of these.
-  public var products: [(entry: Int, weight: Int)] {
+  /// One of a tile's products.
+  public struct Product: Sendable {
+    /// Its number, row by row.
+    public let entry: Int
+    /// Its weight's number.
+    public let weight: Int
+    /// Whether the last tiles down and across take it.
+    public let isOfLastRow: Bool
+    public let isOfLastColumn: Bool
+  }
+
+  /// The products in the order of their weights.
+  /// - Parameters:
+  ///   - lastRows: outputs down the last tile of a column of tiles.
+  ///   - lastColumns: outputs along the last tile of a row of tiles.
+  public func products(lastRows: Int, lastColumns: Int) -> [Product] {
     (0..<entries).map { entry in
       let (row, column) = entry.quotientAndRemainder(dividingBy: inputSide)
-      return (entry, min(row, weightSide - 1) * weightSide + min(column, weightSide - 1))
+      return Product(
+        entry: entry, weight: min(row, weightSide - 1) * weightSide + min(column, weightSide - 1),
+        isOfLastRow: isLine || takes(row, outputs: lastRows),
+        isOfLastColumn: takes(column, outputs: lastColumns))
     }
     .sorted { ($0.weight, $0.entry) < ($1.weight, $1.entry) }
+  }
+
+  /// Whether the first so many outputs take a product: that of the point at infinity is the last output's alone, and where a
+  /// stride lets an output meet a weight by itself, so is that product.
+  private func takes(_ place: Int, outputs: Int) -> Bool {
+    let infinity = stride == 1 ? inputSide - 1 : side
+    if place > infinity { return place - infinity <= outputs }
+    return place < infinity || outputs == side
+  }
+
+  /// Products along an axis of so many outputs.
+  public func products(along outputs: Int) -> Int {
+    if outputs == 0 { return 0 }
+    let whole = (outputs - 1) / side
+    return whole * inputSide + (0..<inputSide).count { takes($0, outputs: outputs - whole * side) }
   }
 }

@@ -137,10 +137,13 @@ func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
   let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
   i = 0
   while i < rows {
+    var row = i &* t.cStride
+    if let offsets = t.cOffsets { row = Int(offsets[i]) }
+    let start = t.hasOneStart != 0 ? 0 : row
     var j = 0
     while j < vectors {
-      let sum = load(t.start + (i &* t.startRowStep &+ j &* lanes)) + sums[unchecked: i &* vectors &+ j]
-      store(minimum(most, maximum(least, sum)), t.c + (i &* t.cStride &+ j &* lanes))
+      let sum = load(t.start + (start &+ j &* lanes)) + sums[unchecked: i &* vectors &+ j]
+      store(minimum(most, maximum(least, sum)), t.c + (row &+ j &* lanes))
       j = j &+ 1
     }
     i = i &+ 1

@@ -73,9 +73,11 @@ typedef struct {
   /// Written in whole vectors.
   float *_Nonnull c;
   intptr_t cStride;
-  /// What is added to the sums of row i is at `start + i * startRowStep`.
+  /// Where each row is, from `c`; null where row i is at `c + i * cStride`.
+  const int32_t *_Nullable cOffsets;
+  /// What is added to the sums: of row i it is as far on as in `c`, or one row is added to all.
   const float *_Nonnull start;
-  intptr_t startRowStep;
+  intptr_t hasOneStart;
   /// How far ahead of `weights` others are asked for, in elements: one cache line with every step's weights, or, where tiles ask
   /// in parts, with every second step the next cache line. 0 where there is nothing to ask for.
   intptr_t ahead;

@@ -141,7 +141,10 @@ struct ConvolutionCost {
     let inVectors = vectors(rows)
     let tile = directTile(inVectors)
     // Entering and leaving a tile of the products takes some 50 cycles.
-    let products = entries * tile.panels * tiles / tile.tall * (tile.step * inputs * pieces(transform) + 50)
+    let each = Double(
+      geometry.output[0] * transform.products(along: geometry.output[2])
+        * (transform.isLine ? geometry.output[1] : transform.products(along: geometry.output[1])))
+    let products = each * tile.panels / tile.tall * (tile.step * inputs * pieces(transform) + 50)
     let transforms = entries * 7 * tiles * (vectors(Int(inputs)) * pieces(transform) + inVectors)
     return products + transforms
       + waiting(weights: Double(transform.weights) * pieces(transform), while: products)

@@ -37,12 +37,15 @@ struct DirectProduct: Sendable {
   ///   - ahead: from the weights to those that are asked for meanwhile.
   ///   - nextSamples: what is asked for when the weights are: the samples of the product to come, side by side.
   ///   - bounds: between which numbers sums are kept.
+  ///   - sumOffsets: where each row of sums is, of as many rows and those that the last tile has beyond them; side by side where
+  ///     nil.
   func run(
     _ samples: UnsafePointer<Float>, _ offsets: UnsafeBufferPointer<Int32>,
     depthOffsets: UnsafePointer<Int32>, isContiguous: Bool = false, depth: Int,
     _ weights: UnsafePointer<Float>, wide: Int,
     bias: UnsafePointer<Float>?, ahead: Int, nextSamples: UnsafeBufferPointer<Float>? = nil,
-    bounds: Finish.Bounds = .init(), to sums: UnsafeMutablePointer<Float>
+    bounds: Finish.Bounds = .init(), to sums: UnsafeMutablePointer<Float>,
+    sumOffsets: UnsafePointer<Int32>? = nil
   ) {
     let vectors = wide / shapes.lanes
     let tall = shapes.directRows[vectors - 1]
@@ -66,14 +69,18 @@ struct DirectProduct: Sendable {
       var tile = ConvolveDirectTile(
         input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets,
         isContiguous: isContiguous ? 1 : 0, depth: depth, weights: weights, weightStride: wide, c: sums,
-        cStride: wide, start: bias ?? UnsafePointer(sums), startRowStep: bias == nil ? wide : 0,
+        cStride: wide, cOffsets: nil, start: bias ?? UnsafePointer(sums), hasOneStart: bias == nil ? 0 : 1,
         ahead: 0, least: bounds.least, most: bounds.most)
       var asking = 0
       shapes.forEachDirectTile(rows: offsets.count, vectors: vectors) { rows in
         tile.ahead = aheadOf(asking)
         asking += 1
-        tile.c = sums + rows.lowerBound * wide
-        if bias == nil { tile.start = UnsafePointer(tile.c) }
+        if let sumOffsets {
+          tile.cOffsets = sumOffsets + rows.lowerBound
+        } else {
+          tile.c = sums + rows.lowerBound * wide
+          if bias == nil { tile.start = UnsafePointer(tile.c) }
+        }
         if rows.upperBound <= offsets.count {
           tile.outputOffsets = offsets.baseAddress! + rows.lowerBound
         } else {

@@ -140,10 +140,8 @@ struct DirectWeightGradient: Sendable {
               var tile = ConvolveDirectTile(
                 input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets.baseAddress!,
                 isContiguous: 0, depth: box.count, weights: upstream + (n * outputs + done) * step,
-                weightStride: step,
-                c: sums,
-                cStride: wide, start: UnsafePointer(sums), startRowStep: wide, ahead: 0, least: -.infinity,
-                most: .infinity)
+                weightStride: step, c: sums, cStride: wide, cOffsets: nil, start: UnsafePointer(sums),
+                hasOneStart: 0, ahead: 0, least: -.infinity, most: .infinity)
               shapes.forEachDirectTile(rows: places.count, vectors: vectors) { rows in
                 tile.outputOffsets = UnsafePointer(offsets.baseAddress!) + rows.lowerBound
                 tile.c = sums + rows.lowerBound * wide

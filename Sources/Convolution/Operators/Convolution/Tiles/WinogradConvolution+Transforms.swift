@@ -95,7 +95,7 @@ extension WinogradConvolution {
       let (first, wide) = (firstRows[panel], widths[panel])
       let y = y + (group * rows + first) * plane
       if !pools { askForResidual(y, block, channels: min(wide, rows - first), finish) }
-      multiply(v, group, panel, block.count, isLast: panel == panels.upperBound - 1, to: m)
+      multiply(v, group, panel, block, isLast: panel == panels.upperBound - 1, to: m)
       let step = productStep(block.count, wide: wide)
       bias.withUnsafeBufferPointer { bias in
         for channel in Swift.stride(from: 0, to: min(wide, rows - first), by: lanes) {
@@ -111,48 +111,97 @@ extension WinogradConvolution {
     }
   }
 
-  /// The products of a panel, those of the same weights one after another.
+  /// The products of a panel, those of the same weights one after another. Those of a column's or a row's last tile that no
+  /// output takes are left out: their places keep what is there.
   private func multiply(
-    _ v: UnsafePointer<Float>, _ group: Int, _ panel: Int, _ tiles: Int, isLast: Bool,
+    _ v: UnsafePointer<Float>, _ group: Int, _ panel: Int, _ block: Range<Int>, isLast: Bool,
     to m: UnsafeMutablePointer<Float>
   ) {
-    let (wide, depth, isContiguous) = (widths[panel], depth, isContiguous)
+    let (tiles, wide, depth, isContiguous) = (block.count, widths[panel], depth, isContiguous)
     let (inputStep, productStep) = (inputStep(tiles), productStep(tiles, wide: wide))
     let passes = depth.dividedRoundingUp(by: product.contiguousPassDepth)
-    withUnsafeTemporaryAllocation(of: Int32.self, capacity: tiles) { offsets in
-      for t in 0..<tiles { offsets[t] = Int32(t * tileStep) }
+    withTileOffsets(block, wide: wide) { tileOffsets in
       // What every first sum starts from.
       withUnsafeTemporaryAllocation(of: Float.self, capacity: wide) { zeros in
         zeros.initialize(repeating: 0)
         weights.withUnsafeBufferPointer { weights in
           depthOffsets.withUnsafeBufferPointer { depthOffsets in
-            for (i, (entry, weight)) in products.enumerated() {
-              let panels = weights.baseAddress! + (weightStart(group, panel) + weight * weightStep(panel))
-              let (nextEntry, nextWeight) = i < entries - 1 ? products[i + 1] : (0, transform.weights)
+            for (i, entry) in products.enumerated() {
+              let panels =
+                weights.baseAddress! + (weightStart(group, panel) + entry.weight * weightStep(panel))
+              let isLastEntry = i == entries - 1
+              let nextWeight = isLastEntry ? transform.weights : products[i + 1].weight
+              let nextSamples = v + (isLastEntry ? 0 : products[i + 1].entry) * inputStep
+              let offsets = tileOffsets(entry)
               for pass in 0..<passes {
                 let part = depth * pass / passes..<depth * (pass + 1) / passes
                 // The weights of the next product: in a network they come from memory every time.
                 let next =
                   pass < passes - 1
                   ? part.count * wide
-                  : i < entries - 1 || !isLast
-                    ? (nextWeight - weight) * weightStep(panel) - part.lowerBound * wide : 0
+                  : isLastEntry && isLast
+                    ? 0 : (nextWeight - entry.weight) * weightStep(panel) - part.lowerBound * wide
                 // Contiguous offsets count from where a part begins.
                 let first = isContiguous ? part.lowerBound : 0
                 product.run(
-                  v + (entry * inputStep + first), UnsafeBufferPointer(offsets),
+                  v + (entry.entry * inputStep + first), offsets.inputs,
                   depthOffsets: depthOffsets.baseAddress! + part.lowerBound - first,
                   isContiguous: isContiguous,
                   depth: part.count,
                   panels + part.lowerBound * wide, wide: wide,
                   bias: pass == 0 ? UnsafePointer(zeros.baseAddress!) : nil, ahead: next,
                   nextSamples: pass < passes - 1
-                    ? nil
-                    : UnsafeBufferPointer(start: v + nextEntry * inputStep, count: inputStep),
-                  to: m + entry * productStep)
+                    ? nil : UnsafeBufferPointer(start: nextSamples, count: inputStep),
+                  to: m + entry.entry * productStep, sumOffsets: offsets.sums)
               }
             }
           }
+        }
+      }
+    }
+  }
+
+  /// Where the tiles that take a product have their inputs, and their sums where those are not all tiles.
+  private typealias TileOffsets = (inputs: UnsafeBufferPointer<Int32>, sums: UnsafePointer<Int32>?)
+
+  /// Gives `body` the offsets of a block's tiles that take a product.
+  private func withTileOffsets(
+    _ block: Range<Int>, wide: Int, _ body: ((WinogradTransform.Product) -> TileOffsets) -> Void
+  ) {
+    let (tiles, beyond) = (block.count, product.tallest)
+    let room = 2 * tiles + beyond
+    func kind(_ isOfLastRow: Bool, _ isOfLastColumn: Bool) -> Int {
+      (isOfLastRow ? 0 : 1) + (isOfLastColumn ? 0 : 2)
+    }
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: 4 * room) { offsets in
+      withUnsafeTemporaryAllocation(of: Int.self, capacity: 4) { counts in
+        counts.initialize(repeating: 0)
+        let start = offsets.baseAddress!
+        forEachBand(block) { band in
+          var tile = band.first
+          for row in band.rows {
+            for column in band.columns {
+              for k in 0..<4
+              where (k & 1 == 0 || row < tilesDown - 1) && (k & 2 == 0 || column < tilesAcross - 1) {
+                let inputs = start + k * room
+                inputs[counts[k]] = Int32(tile * tileStep)
+                inputs[tiles + counts[k]] = Int32(tile * wide)
+                counts[k] += 1
+              }
+              tile += 1
+            }
+          }
+        }
+        for k in 0..<4 {
+          for j in 0..<beyond { start[k * room + tiles + counts[k] + j] = Int32((tiles + j) * wide) }
+        }
+        body { product in
+          let k = kind(product.isOfLastRow, product.isOfLastColumn)
+          let inputs = start + k * room
+          return (
+            UnsafeBufferPointer(start: inputs, count: counts[k]),
+            counts[k] == tiles ? nil : UnsafePointer(inputs + tiles)
+          )
         }
       }
     }

@@ -37,7 +37,7 @@ struct WinogradConvolution: PlannedConvolution {
   /// Where each step of the depth is in a tile's transformed inputs, whose pieces have whole vectors of channels.
   let depthOffsets: [Int32]
   /// A tile's products, in the order of their weights.
-  let products: [(entry: Int, weight: Int)]
+  let products: [WinogradTransform.Product]
   /// Transformed inputs of a tile, whose pieces have whole vectors of channels.
   var tileStep = 0
   /// Tiles that go through together.
@@ -81,7 +81,6 @@ struct WinogradConvolution: PlannedConvolution {
     self.transform = transform
     let (side, lanes) = (transform.side, product.shapes.lanes)
     starts = transform.starts(g)
-    products = transform.products
     planes = (0..<max(0, (g.output[0] - 1) * g.stride[0] + g.kernel[0])).map {
       g.sample(atPadded: $0, axis: 0)
     }
@@ -89,6 +88,8 @@ struct WinogradConvolution: PlannedConvolution {
     self.isTurned = isTurned
     let down = g.output[1].dividedRoundingUp(by: transform.height)
     let across = g.output[2].dividedRoundingUp(by: side)
+    products = transform.products(
+      lastRows: g.output[1] - (down - 1) * transform.height, lastColumns: g.output[2] - (across - 1) * side)
     plane = PaddedPlane(
       g, height: transform.read(g, axis: 1, starts[1], outputs: down * transform.height),
       width: transform.read(g, axis: 2, starts[2], outputs: across * side))
