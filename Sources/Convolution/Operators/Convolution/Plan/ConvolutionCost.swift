@@ -146,8 +146,10 @@ struct ConvolutionCost {
         * (transform.isLine ? geometry.output[1] : transform.products(along: geometry.output[1])))
     let products = each * tile.panels / tile.tall * (tile.step * inputs * pieces(transform) + 50)
     let transforms = entries * 7 * tiles * (vectors(Int(inputs)) * pieces(transform) + inVectors)
+    // While a weight's later products are taken, there is none to read.
+    let weights = Double(transform.weights)
     return products + transforms
-      + waiting(weights: Double(transform.weights) * pieces(transform), while: products)
+      + waiting(weights: weights * pieces(transform), while: products * weights / entries)
   }
 
   /// Waiting for weights, which in a network come from memory every time: little while there is much to do with them. A core
