@@ -64,9 +64,7 @@ func transformOutputStride2(_ m: UnsafePointer<Float>, _ step: Int) -> (Vector, 
   )
 }
 
-/// The 4x4 outputs of tiles side by side; see `winograd4Output`.
-///
-/// Entry (i, j) of a tile's products is number 9i + j; tile t's columns are the vectors 4t to 4t + 3 of four rows.
+/// The 4x4 outputs of tiles side by side; see `transformOutputFours`.
 @inline(never)
 func winogradStride2Output(_ outputs: UnsafePointer<ConvolveWinogradOutput>) {
   transformOutputFours(outputs.pointee, 9)
