@@ -32,7 +32,7 @@ import Testing
     return (graph, [logits, u], loss)
   }
 
-  private static func tensors(_ graph: Graph, _ inputs: [Value], seed: UInt64) -> [String: Tensor<Float>] {
+  static func tensors(_ graph: Graph, _ inputs: [Value], seed: UInt64) -> [String: Tensor<Float>] {
     var g = SeededGenerator(seed: seed)
     var tensors: [String: Tensor<Float>] = [:]
     let state = StateDict(initializing: graph.parameters, seed: seed)

@@ -45,6 +45,7 @@ public final class Program: CustomStringConvertible {
     lowering.removeDeadCode()
     lowering.removeIdentities()
     lowering.foldBatchNorm()
+    lowering.joinSums(isConstant: Self.kinds(lowering, graph).isConstant)
     lowering.fuseEpilogues()
     if let memoryLimit, let last = lowering.outputs.first {
       func bytes(_ lowering: Lowering) -> Int {
@@ -93,7 +94,7 @@ public final class Program: CustomStringConvertible {
         }
         tensors.append(Tensor(borrowing: Self.pointer(kept[owner]!), shape: nodes[i].shape))
       } else {
-        tensors.append(Tensor(borrowing: base + plan.offsets[owner]!, shape: nodes[i].shape))
+        tensors.append(Tensor(borrowing: base + plan.offset(i), shape: nodes[i].shape))
       }
     }
     for i in nodes.indices {
