@@ -226,18 +226,25 @@ extension Microkernels {
   /// Whether ``depthwiseMasked(_:size:stride:)`` takes such kernels: where vectors are read and written in part.
   public func depthwiseMaskedTakes(size: Int, stride: Int) -> Bool {
     #if arch(x86_64)
-      if instructionSet == .avx512 {
-        return MicrokernelsAVX512.depthwiseMaskedTakes(size: size, stride: stride)
+      switch instructionSet {
+      case .avx512: return MicrokernelsAVX512.depthwiseMaskedTakes(size: size, stride: stride)
+      case .avx2: return MicrokernelsAVX2.depthwiseMaskedTakes(size: size, stride: stride)
+      case .baseline: return false
       }
+    #else
+      return false
     #endif
-    return false
   }
 
   /// One channel's correlation over a plane where it lies; see `ConvolveDepthwisePlane`.
   public func depthwiseMasked(_ plane: UnsafePointer<ConvolveDepthwisePlane>, size: Int, stride: Int) {
     precondition(depthwiseMaskedTakes(size: size, stride: stride), "no vector code for such a kernel")
     #if arch(x86_64)
-      MicrokernelsAVX512.depthwiseMasked(plane, size: size, stride: stride)
+      if instructionSet == .avx512 {
+        MicrokernelsAVX512.depthwiseMasked(plane, size: size, stride: stride)
+      } else {
+        MicrokernelsAVX2.depthwiseMasked(plane, size: size, stride: stride)
+      }
     #endif
   }
 

@@ -356,6 +356,17 @@ static inline convolve_f32x16 convolve_min_f32x16(convolve_f32x16 a, convolve_f3
 }
 #endif
 
+// Every second lane of two vectors, from the first or the second, half by half of them, and the order in which they lie.
+static inline convolve_f32x8 convolve_even_halves_f32x8(convolve_f32x8 a, convolve_f32x8 b) {
+  return __builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14);
+}
+static inline convolve_f32x8 convolve_odd_halves_f32x8(convolve_f32x8 a, convolve_f32x8 b) {
+  return __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15);
+}
+static inline convolve_f32x8 convolve_ordered_halves_f32x8(convolve_f32x8 x) {
+  return __builtin_shufflevector(x, x, 0, 1, 4, 5, 2, 3, 6, 7);
+}
+
 // Some lanes of a vector, the others zeros: what lies at their places is neither read nor written.
 #if defined(__AVX2__)
 static inline convolve_f32x8 convolve_load_lanes_f32x8(const float *_Nonnull p, convolve_i32x8 lanes) {
