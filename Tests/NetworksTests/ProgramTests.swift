@@ -155,6 +155,15 @@ import Testing
     }
   }
 
+  /// An input that the graph has after operators that are done with their memory by then.
+  @Test func inputsAreThereFromTheStart() throws {
+    let graph = Graph(Sequential {})
+    let x = graph.input("x", [1, 4, 8, 8])
+    let sum = try x.scaled(by: 2).sum()
+    let values = [try graph.input("late", [1, 4, 8, 8]) * sum.broadcast(to: [1, 4, 8, 8])]
+    try Self.check(graph, values, Self.tensors(graph, values, seed: 10))
+  }
+
   @Test func fixedWeightsGiveTheSameBitsRunAfterRun() throws {
     let network = ResNet(.resNet18, classes: 10, width: 16)
     let graph = Graph(network)

@@ -83,9 +83,12 @@ struct MemoryPlan {
   /// The largest first, each at the lowest place that is free while it lives.
   private mutating func place(_ nodes: [Graph.Node], _ last: [Int], _ isOutside: [Bool]) {
     let owners = nodes.indices.filter { owner[$0] == $0 && !isOutside[$0] }
-    // A part may be there before the whole.
+    // A part may be there before the whole, and inputs are from the start.
     var first = Array(nodes.indices)
-    for i in nodes.indices { first[owner[i]] = min(first[owner[i]], i) }
+    for i in nodes.indices {
+      let start = if case .input = nodes[i].source { 0 } else { i }
+      first[owner[i]] = min(first[owner[i]], start)
+    }
     var placed: [Placed] = []
     for i in owners.sorted(by: {
       (Self.room(nodes[$0].shape), $1) > (Self.room(nodes[$1].shape), $0)
