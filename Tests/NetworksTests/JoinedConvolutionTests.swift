@@ -6,7 +6,7 @@ import Testing
 
 /// Sums of two 1x1 convolutions as one, and tensors put out side by side, against the definitions of the same graphs.
 @Suite struct JoinedConvolutionTests {
-  /// Two branches from one input to their sum, as at the head of a ResNet's stage.
+  /// Two branches, each from its own input, to their sum, as at the head of a ResNet's stage.
   final class Head: Module {
     let left: Conv2d
     let right: Conv2d
