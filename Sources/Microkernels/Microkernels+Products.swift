@@ -70,6 +70,19 @@ extension Microkernels {
     }
   }
 
+  /// Full matrix tiles of the most vectors, one below the other.
+  public func multiplyTiles(_ tiles: UnsafeMutablePointer<ConvolveTiles>) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.multiplyTiles(tiles)
+      case .avx2: MicrokernelsAVX2.multiplyTiles(tiles)
+      case .baseline: MicrokernelsBaseline.multiplyTiles(tiles)
+    #else
+      default: MicrokernelsBaseline.multiplyTiles(tiles)
+    #endif
+    }
+  }
+
   /// Panels of a convolution's columns; see `Columns.swift` of the ISA targets.
   public func packColumns(
     _ runs: UnsafePointer<ConvolveRun>, _ starts: UnsafePointer<Int32>, taps: Int, firstTap: Int, depth: Int,

@@ -75,6 +75,69 @@ public func multiplyTile(_ t: UnsafePointer<ConvolveTile>, rows: Int, vectors: I
   }
 }
 
+/// Full tiles of the most vectors, one below the other; see `ConvolveTiles`. What is around a tile takes as long as some ten
+/// steps of its depth: here there is least of it.
+@inline(never)
+public func multiplyTiles(_ tiles: UnsafeMutablePointer<ConvolveTiles>) {
+  let t = UnsafeMutableRawPointer(tiles).assumingMemoryBound(to: ConvolveTile.self)
+  let (rows, columns) = (tallestTile &* t.pointee.cStride, widestTile &* lanes)
+  let bias = tallestTile &* t.pointee.startRowStep
+  var asked = tiles.pointee.asked
+  var (i, row) = (0, 0)
+  while i < tiles.pointee.count {
+    t.pointee.ahead = row == 0 ? tiles.pointee.firstAhead : tiles.pointee.otherAhead
+    askForRows(asked, t.pointee.cStride, columns)
+    askForSamples(tiles)
+    tile(t, tallestTile, widestTile)
+    row = row &+ tallestTile
+    t.pointee.a += tallestTile
+    if row == accumulators {
+      row = 0
+      t.pointee.a += tiles.pointee.panelStep &- accumulators
+      t.pointee.b += tiles.pointee.bPanelStep
+    }
+    t.pointee.c += rows
+    t.pointee.start += bias
+    if let residual = t.pointee.residual { t.pointee.residual = residual + rows }
+    if let first = asked { asked = first + rows }
+    i = i &+ 1
+  }
+}
+
+/// Asks for what lies where a tile will be.
+@inline(always)
+func askForRows(_ start: UnsafePointer<Float>?, _ stride: Int, _ columns: Int) {
+  guard let start else { return }
+  var i = 0
+  while i < tallestTile {
+    var j = 0
+    while j < columns {
+      convolve_prefetch(start + (i &* stride &+ j))
+      j = j &+ 16
+    }
+    i = i &+ 1
+  }
+}
+
+/// Asks for one tile's part of the samples to come.
+@inline(always)
+func askForSamples(_ tiles: UnsafeMutablePointer<ConvolveTiles>) {
+  guard var samples = tiles.pointee.samples, let lines = tiles.pointee.lines else { return }
+  let left = tiles.pointee.samplesLeft
+  var k = min(left, tiles.pointee.samplesTogether)
+  tiles.pointee.samplesLeft = left &- k
+  while k > 0 {
+    var i = 0
+    while i < tiles.pointee.lineCount {
+      convolve_prefetch(samples + Int(lines[i]))
+      i = i &+ 1
+    }
+    samples += tiles.pointee.samplesStep
+    k = k &- 1
+  }
+  tiles.pointee.samples = samples
+}
+
 // One function a shape: several tiles in one function spill.
 
 #if AVX512 || arch(arm64)
@@ -125,8 +188,8 @@ func addProducts(
   }
 }
 
-/// Adds the residual to a tile that has been stored. (While the sums are in registers it would take less, but loops over
-/// them as long as that are no longer unrolled, which puts the sums in memory.)
+/// Adds the residual to a tile of one or two rows that has been stored. (While their sums are in registers the compiler would
+/// take vectors apart.)
 @inline(never)
 func addResidual(
   _ residual: UnsafePointer<Float>, _ t: UnsafePointer<ConvolveTile>, _ rows: Int, _ vectors: Int
@@ -187,12 +250,37 @@ func tile(_ t: UnsafePointer<ConvolveTile>, _ rows: Int, _ vectors: Int) {
     k = k &+ 1
   }
   // What the sums start from is added at the end, and in one way whatever it is.
-  let residual = t.pointee.residual
-  let least = Vector(repeating: residual == nil ? t.pointee.least : -.infinity)
-  let most = Vector(repeating: residual == nil ? t.pointee.most : .infinity)
   let (start, startRowStep) = (t.pointee.start, t.pointee.startRowStep)
   let (startVectorStep, c, cStride) = (t.pointee.startVectorStep, t.pointee.c, t.pointee.cStride)
+  var (least, most) = (Vector(repeating: t.pointee.least), Vector(repeating: t.pointee.most))
   var i = 0
+  if rows > 2, let residual = t.pointee.residual {
+    // Loop by loop: a longer one would not be unrolled, which puts the sums in memory.
+    while i < rows {
+      var j = 0
+      while j < vectors {
+        let n = i &* vectors &+ j
+        let sum = load(start + (i &* startRowStep &+ j &* startVectorStep)) + sums[unchecked: n]
+        sums[unchecked: n] = sum + load(residual + (i &* cStride &+ j &* lanes))
+        j = j &+ 1
+      }
+      i = i &+ 1
+    }
+    i = 0
+    while i < rows {
+      var j = 0
+      while j < vectors {
+        let sum = minimum(most, maximum(least, sums[unchecked: i &* vectors &+ j]))
+        store(sum, c + (i &* cStride &+ j &* lanes))
+        j = j &+ 1
+      }
+      i = i &+ 1
+    }
+    return
+  }
+  if t.pointee.residual != nil {
+    (least, most) = (Vector(repeating: -.infinity), Vector(repeating: .infinity))
+  }
   while i < rows {
     var j = 0
     while j < vectors {
@@ -203,5 +291,5 @@ func tile(_ t: UnsafePointer<ConvolveTile>, _ rows: Int, _ vectors: Int) {
     }
     i = i &+ 1
   }
-  if let residual { addResidual(residual, t, rows, vectors) }
+  if let residual = t.pointee.residual { addResidual(residual, t, rows, vectors) }
 }

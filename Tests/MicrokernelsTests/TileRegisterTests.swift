@@ -2,8 +2,9 @@ import Foundation
 import Testing
 
 /// The sums of a product's tile stay in registers. Loops over them that grow too long are no longer unrolled, and then sums
-/// are stored with every product; and one sum that goes to memory and back in every step makes the step wait for it. No test
-/// of results shows either, and none of speed on a machine of other instructions.
+/// are stored with every product; one sum that goes to memory and back in every step makes the step wait for it; and a small
+/// tile's vectors may be taken apart and put together again. No test of results shows that, and none of speed on a machine of
+/// other instructions.
 @Suite struct TileRegisterTests {
   #if os(Linux) && arch(x86_64)
     @Test(
@@ -23,7 +24,7 @@ import Testing
       objdump.waitUntilExit()
       try #require(objdump.terminationStatus == 0)
       // `tile6`, `tile12x1`, `direct8x2`, `wide3` and so on, which take a pointer to what they work on.
-      let isTile = try Regex("\\d(tile|direct|wide|last)\\d+(x\\d+)?y")
+      let isTile = try Regex("\\d((tile|direct|wide|last)\\d+(x\\d+)?|multiplyTiles)y")
       let functions = text.components(separatedBy: "\n\n").filter {
         $0.prefix { $0 != "\n" }.contains(isTile)
       }
@@ -33,6 +34,8 @@ import Testing
         for loop in innermostLoops(instructions) where loop.contains(where: \.isMultiplying) {
           let spills = loop.filter(\.storesVectorToStack)
           #expect(spills.isEmpty, "\(lines[0]) keeps sums in memory: \(spills.map(\.text))")
+          let moves = target == "MicrokernelsBaseline" ? [] : loop.filter(\.movesLanes)
+          #expect(moves.isEmpty, "\(lines[0]) takes vectors apart: \(moves.map(\.text))")
         }
         // Products that are no loop, and what they leave: a tile's few constants and its description may be there.
         #expect(instructions.count(where: \.storesVectorToStack) < 13, "\(lines[0]) keeps its sums in memory")
@@ -56,6 +59,12 @@ private struct Instruction {
   }
 
   var isMultiplying: Bool { text.contains("fmadd") || text.contains("mulps") }
+
+  /// Whether a vector is put together from parts of others, or its lanes in another order: SSE alone has to, to fill a vector
+  /// with one number.
+  var movesLanes: Bool {
+    ["vshuf", "vperm", "vinsert", "vextract", "vblend", "vunpck"].contains(where: text.hasPrefix)
+  }
 
   /// Where a jump goes.
   var jumpTarget: Int? {

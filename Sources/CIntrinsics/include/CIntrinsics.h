@@ -56,6 +56,29 @@ typedef struct {
   float most;
 } ConvolveTile;
 
+/// Full tiles of the most vectors, one below the other, and what is asked for meanwhile.
+typedef struct {
+  /// The first one, at the first row of a panel of weights; it is changed.
+  ConvolveTile tile;
+  intptr_t count;
+  /// From panel to panel of the weights, in elements, and of what each panel is multiplied with.
+  intptr_t panelStep;
+  intptr_t bPanelStep;
+  /// `ahead` of a panel's first tile, and of its other ones.
+  intptr_t firstAhead;
+  intptr_t otherAhead;
+  /// Laid out as the first tile's `c`: a tile asks for as many rows as it has.
+  const float *_Nullable asked;
+  /// Samples of the product to come: each tile asks for some of their rows, `samplesStep` apart, where the lines are.
+  const float *_Nullable samples;
+  intptr_t samplesStep;
+  const int32_t *_Nullable lines;
+  intptr_t lineCount;
+  /// Rows of samples that are left to ask for, and those of one tile.
+  intptr_t samplesLeft;
+  intptr_t samplesTogether;
+} ConvolveTiles;
+
 /// What the tile of direct convolution works on:
 /// c[i, j] = start + sum over k of input[outputOffsets[i] + depthOffsets[k]] * weights[k * weightStride + j].
 typedef struct {

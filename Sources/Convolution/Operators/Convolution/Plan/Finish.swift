@@ -74,7 +74,8 @@ struct Finish: @unchecked Sendable {
     return (residual, sumBounds)
   }
 
-  private func residual(of start: UnsafeMutablePointer<Float>) -> UnsafePointer<Float>? {
+  /// Laid out as the outputs.
+  func residual(of start: UnsafeMutablePointer<Float>) -> UnsafePointer<Float>? {
     residual.map { $0 + (start - outputs) }
   }
 

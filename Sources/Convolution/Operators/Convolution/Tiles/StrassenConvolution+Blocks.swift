@@ -52,6 +52,22 @@ extension StrassenConvolution {
       start: start ?? UnsafePointer(products), startRowStep: start == nil ? wide : 0,
       startVectorStep: start == nil ? shapes.lanes : 0, residual: nil, ahead: 0, least: -.infinity,
       most: .infinity)
+    /// Meanwhile the weights of the next product are asked for.
+    func ahead(_ i: Int, row: Int) -> Int {
+      let ahead = i < 6 ? step : nextPanel == 0 ? 0 : nextPanel - 6 * step
+      return ahead == 0 ? 0 : shapes.ahead(ahead, row: row, vectors: vectors, depth: depth)
+    }
+    if vectors == shapes.vectors, rows == 0..<shapes.panelRows, (0..<7).allSatisfy(shape.needs) {
+      let tilesAPanel = shapes.panelRows / tall
+      var tiles = ConvolveTiles(
+        tile: tile, count: 6 * tilesAPanel, panelStep: step, bPanelStep: factorStep(depth, wide),
+        firstAhead: ahead(0, row: 0), otherAhead: ahead(0, row: tall), asked: nil, samples: nil,
+        samplesStep: 0, lines: nil, lineCount: 0, samplesLeft: 0, samplesTogether: 0)
+      kernels.multiplyTiles(&tiles)
+      (tiles.count, tiles.firstAhead, tiles.otherAhead) = (tilesAPanel, ahead(6, row: 0), ahead(6, row: tall))
+      kernels.multiplyTiles(&tiles)
+      return
+    }
     for i in 0..<7 {
       let products = products + i * shapes.panelRows * wide
       if !shape.needs(i) {
@@ -59,11 +75,9 @@ extension StrassenConvolution {
         continue
       }
       tile.b = factors + i * factorStep(depth, wide)
-      // Meanwhile the weights of the next product are asked for.
-      let ahead = i < 6 ? step : nextPanel == 0 ? 0 : nextPanel - 6 * step
       for row in stride(from: rows.lowerBound / tall * tall, to: rows.upperBound, by: tall) {
         tile.a = weights + (i * step + row)
-        tile.ahead = ahead == 0 ? 0 : shapes.ahead(ahead, row: row, vectors: vectors, depth: depth)
+        tile.ahead = ahead(i, row: row)
         tile.c = products + row * wide
         if start == nil { tile.start = UnsafePointer(tile.c) }
         kernels.multiplyTile(

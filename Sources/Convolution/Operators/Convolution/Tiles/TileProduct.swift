@@ -91,14 +91,27 @@ struct TileProduct: Sendable {
       least: ends.bounds.least, most: ends.bounds.most)
     // Depths of the samples to come that each tile asks for.
     let asked = ends.next == nil ? 0 : (depth * tileRows).dividedRoundingUp(by: max(1, rows))
-    var asking = 0
-    // The tile's first row in its panel.
-    var (panel, rowInPanel) = (a, 0)
+    func ahead(_ row: Int) -> Int { shapes.ahead(panelStep, row: row, vectors: vectors, depth: depth) }
     var row = 0
+    if isWhole, vectors == shapes.vectors, rows >= tileRows {
+      let count = rows / tileRows
+      tile.start = ends.bias ?? UnsafePointer(c)
+      tile.residual = ends.residual
+      var tiles = ConvolveTiles(
+        tile: tile, count: count, panelStep: panelStep, bPanelStep: 0, firstAhead: ahead(0),
+        otherAhead: ahead(tileRows), asked: ends.finish?.residual(of: c), samples: ends.next?.plane,
+        samplesStep: ends.next?.step ?? 0, lines: ends.next?.lines.baseAddress,
+        lineCount: ends.next?.lines.count ?? 0, samplesLeft: depth, samplesTogether: asked)
+      kernels.multiplyTiles(&tiles)
+      row = count * tileRows
+    }
+    var asking = min(depth, row / tileRows * asked)
+    // The tile's first row in its panel.
+    var (panel, rowInPanel) = (a + row / panelRows * panelStep, row % panelRows)
     while row < rows {
       let count = min(tileRows, rows - row)
       tile.a = panel + rowInPanel
-      tile.ahead = shapes.ahead(panelStep, row: rowInPanel, vectors: vectors, depth: depth)
+      tile.ahead = ahead(rowInPanel)
       rowInPanel += tileRows
       if rowInPanel == panelRows { (panel, rowInPanel) = (panel + panelStep, 0) }
       let out = c + row * cStride
