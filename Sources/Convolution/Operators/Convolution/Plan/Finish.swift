@@ -74,7 +74,7 @@ struct Finish: @unchecked Sendable {
     return (residual, sumBounds)
   }
 
-  /// Laid out as the outputs.
+  /// What is added to the outputs from `start` on, laid out as they are.
   func residual(of start: UnsafeMutablePointer<Float>) -> UnsafePointer<Float>? {
     residual.map { $0 + (start - outputs) }
   }
