@@ -57,7 +57,7 @@ extension StrassenConvolution {
       let ahead = i < 6 ? step : nextPanel == 0 ? 0 : nextPanel - 6 * step
       return ahead == 0 ? 0 : shapes.ahead(ahead, row: row, vectors: vectors, depth: depth)
     }
-    if vectors == shapes.vectors, rows == 0..<shapes.panelRows, (0..<7).allSatisfy(shape.needs) {
+    if vectors == shapes.vectors, rows == 0..<shapes.panelRows, !shape.isHalf {
       let tilesAPanel = shapes.panelRows / tall
       var tiles = ConvolveTiles(
         tile: tile, count: 6 * tilesAPanel, panelStep: step, bPanelStep: factorStep(depth, wide),
