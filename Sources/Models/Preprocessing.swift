@@ -2,7 +2,7 @@ import Convolution
 import Tensors
 
 /// What was done to photos before a network was trained on them, and must be done before it sees another: resized as Pillow
-/// does, to whole numbers along each axis, cropped and normalised.
+/// does, to the bit, cropped and normalised.
 public struct Preprocessing: Sendable, Hashable, CustomStringConvertible {
   /// What is cut out, and resized when.
   public enum Crop: Sendable, Hashable {
@@ -72,22 +72,18 @@ public struct Preprocessing: Sendable, Hashable, CustomStringConvertible {
     }.reshaped([1, 3, x.shape[2], x.shape[3]])
   }
 
-  /// As Pillow: along rows, to whole numbers, then along columns.
+  /// As Pillow.
   private func resized(
     _ x: Tensor<Float>, _ size: (height: Int, width: Int)
   ) throws(GeometryError) -> Tensor<Float> {
-    let options: ResizeOptions = isCubic ? .cubicAntialiased : .linearAntialiased
-    func rounded(_ x: Tensor<Float>) -> Tensor<Float> {
-      Tensor(x.scalars.map { min(255, max(0, ($0 + 0.5).rounded(.down))) }, shape: x.shape)
+    let from = "a photo of \(x.shape[3])x\(x.shape[2])"
+    guard x.shape.count > 0, size.height > 0, size.width > 0 else {
+      throw .invalid("\(from), of which nothing is left to resize: a network takes one sample at least")
     }
-    var x = x
-    if size.width != x.shape[3] {
-      x = rounded(try resize(x, outputSize: [1, 3, x.shape[2], size.width], options))
+    guard size.height <= (1 << 28) / size.width else {
+      throw .invalid("\(from) would become one of \(size.width)x\(size.height): crop it first")
     }
-    if size.height != x.shape[2] {
-      x = rounded(try resize(x, outputSize: [1, 3, size.height, size.width], options))
-    }
-    return x
+    return PhotoResampling(isCubic: isCubic)(x, size)
   }
 
   private static func center(_ x: Tensor<Float>, _ size: (height: Int, width: Int)) -> Tensor<Float> {
