@@ -23,7 +23,9 @@ struct PhotoResampling {
     let rank = x.shape.rank
     let (height, width) = (x.shape[rank - 2], x.shape[rank - 1])
     let planes = x.shape.dimensions[..<(rank - 2)].reduce(1, *)
-    var samples = x.scalars.map { UInt8(min(255, max(0, ($0 + 0.5).rounded(.down)))) }
+    var samples = x.withUnsafeBufferPointer { x in
+      x.map { UInt8(min(255, max(0, ($0 + 0.5).rounded(.down)))) }
+    }
     if size.width != width {
       samples = resampled(samples, lines: planes * height, count: width, inner: 1, to: size.width)
     }
