@@ -2,7 +2,7 @@ import Tensors
 
 /// Resizing of photos of eight bits as Pillow's `Image.resize`, bit for bit: along rows and then along columns, each time to
 /// whole numbers from 0 to 255, with weights in fixed point. Kernels widen with the scale where samples become fewer.
-/// (Pillow 13 goes along columns first where those become much fewer than rows: no photo that keeps its proportions.)
+/// (Pillow 13 goes along columns first where height shrinks by much more than width: not in photos that keep their proportions.)
 struct PhotoResampling {
   /// An axis's outputs: weights of the samples from the first on, for each as many.
   private struct Axis {

@@ -20,10 +20,6 @@ import Testing
       shape: [1, 3, height, width])
   }
 
-  static func identity(_ crop: Preprocessing.Crop, isCubic: Bool) -> Preprocessing {
-    Preprocessing(crop: crop, isCubic: isCubic, mean: [0, 0, 0])
-  }
-
   @Test func photosAreResizedAsPillowDoes() throws {
     let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(
       path: "Vectors/resize.json")
@@ -49,7 +45,7 @@ import Testing
       }
     }
     #expect(throws: GeometryError.self) {
-      try Self.identity(.beforeResizing(fraction: 0.875), isCubic: true)(
+      try Preprocessing(crop: .beforeResizing(fraction: 0.875), mean: [0, 0, 0])(
         Tensor(repeating: 0, shape: [1, 3, 1, 1]), size: (224, 224))
     }
   }

@@ -31,7 +31,7 @@ for height, width, high, wide in SIZES:
     photo = (((i + 1) * 2654435761 % 2**32) >> 24).astype(np.uint8).reshape(3, height, width)
     image = Image.fromarray(np.ascontiguousarray(photo.transpose(1, 2, 0)))
     for name, filter in (("bilinear", Image.BILINEAR), ("bicubic", Image.BICUBIC)):
-        # Rows first: so did all versions before 13, and so does 13 where height and width change in proportion.
+        # Rows first, as versions before 13 always (10.4 to 12.2 tried), and 13 where height and width change in proportion.
         result = image.resize((wide, height), filter).resize((wide, high), filter)
         result = np.asarray(result).transpose(2, 0, 1)
         samples = np.ascontiguousarray(result).tobytes()
