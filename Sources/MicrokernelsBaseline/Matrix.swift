@@ -46,7 +46,8 @@ public func tilesAskInParts() -> Bool {
   #endif
 }
 
-/// One tile; see `ConvolveTile`. It has ``multiplyTileRows(vectors:)`` rows, or fewer for the most vectors.
+/// One tile; see `ConvolveTile`. It has ``multiplyTileRows(vectors:)`` rows, or fewer for the most vectors; with a residual three
+/// or more.
 @inline(never)
 public func multiplyTile(_ t: UnsafePointer<ConvolveTile>, rows: Int, vectors: Int) {
   #if AVX512 || arch(arm64)
@@ -82,11 +83,10 @@ public func multiplyTiles(_ tiles: UnsafeMutablePointer<ConvolveTiles>) {
   let t = UnsafeMutableRawPointer(tiles).assumingMemoryBound(to: ConvolveTile.self)
   let (rows, columns) = (tallestTile &* t.pointee.cStride, widestTile &* lanes)
   let bias = tallestTile &* t.pointee.startRowStep
-  var asked = tiles.pointee.asked
   var (i, row) = (0, 0)
   while i < tiles.pointee.count {
     t.pointee.ahead = row == 0 ? tiles.pointee.firstAhead : tiles.pointee.otherAhead
-    askForRows(asked, t.pointee.cStride, columns)
+    askForRows(t.pointee.residual, t.pointee.cStride, columns)
     askForSamples(tiles)
     tile(t, tallestTile, widestTile)
     row = row &+ tallestTile
@@ -99,7 +99,6 @@ public func multiplyTiles(_ tiles: UnsafeMutablePointer<ConvolveTiles>) {
     t.pointee.c += rows
     t.pointee.start += bias
     if let residual = t.pointee.residual { t.pointee.residual = residual + rows }
-    if let first = asked { asked = first + rows }
     i = i &+ 1
   }
 }
@@ -188,26 +187,6 @@ func addProducts(
   }
 }
 
-/// Adds the residual to a tile of one or two rows that has been stored. (While their sums are in registers the compiler would
-/// take vectors apart.)
-@inline(never)
-func addResidual(
-  _ residual: UnsafePointer<Float>, _ t: UnsafePointer<ConvolveTile>, _ rows: Int, _ vectors: Int
-) {
-  let t = t.pointee
-  let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
-  var i = 0
-  while i < rows {
-    var j = 0
-    while j < vectors &* lanes {
-      let place = i &* t.cStride &+ j
-      store(minimum(most, maximum(least, load(t.c + place) + load(residual + place))), t.c + place)
-      j = j &+ lanes
-    }
-    i = i &+ 1
-  }
-}
-
 /// The tile's numbers are read one by one, as they were written: a vector of them, to copy them all, would wait until they and the
 /// sums stored before them have reached the cache.
 @inline(always)
@@ -252,8 +231,9 @@ func tile(_ t: UnsafePointer<ConvolveTile>, _ rows: Int, _ vectors: Int) {
   // What the sums start from is added at the end, and in one way whatever it is.
   let (start, startRowStep) = (t.pointee.start, t.pointee.startRowStep)
   let (startVectorStep, c, cStride) = (t.pointee.startVectorStep, t.pointee.c, t.pointee.cStride)
-  var (least, most) = (Vector(repeating: t.pointee.least), Vector(repeating: t.pointee.most))
+  let (least, most) = (Vector(repeating: t.pointee.least), Vector(repeating: t.pointee.most))
   var i = 0
+  // In tiles of one or two rows, which take none, the compiler would take vectors apart for it.
   if rows > 2, let residual = t.pointee.residual {
     // Loop by loop: a longer one would not be unrolled, which puts the sums in memory.
     while i < rows {
@@ -278,9 +258,6 @@ func tile(_ t: UnsafePointer<ConvolveTile>, _ rows: Int, _ vectors: Int) {
     }
     return
   }
-  if t.pointee.residual != nil {
-    (least, most) = (Vector(repeating: -.infinity), Vector(repeating: .infinity))
-  }
   while i < rows {
     var j = 0
     while j < vectors {
@@ -291,5 +268,4 @@ func tile(_ t: UnsafePointer<ConvolveTile>, _ rows: Int, _ vectors: Int) {
     }
     i = i &+ 1
   }
-  if let residual = t.pointee.residual { addResidual(residual, t, rows, vectors) }
 }

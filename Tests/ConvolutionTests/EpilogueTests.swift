@@ -60,6 +60,40 @@ import Testing
       #expect(try fused(x) == activation(y), "\(geometry) \(activation)")
       #expect(try fused(x, adding: residual) == activation(sums), "\(geometry) \(activation)")
       #expect(try plain(x, adding: residual) == sums)
+      #expect(
+        try Self.inPlace(fused, x, adding: residual) == activation(sums),
+        "\(geometry) \(activation), in place")
+    }
+  }
+
+  /// A plan's outputs, written over the residual.
+  private static func inPlace(
+    _ plan: ConvolutionPlan, _ x: Tensor<Float>, adding residual: Tensor<Float>
+  ) throws -> Tensor<Float> {
+    // Whole vectors are read.
+    var memory = residual.scalars + [Float](repeating: .nan, count: 128)
+    return try memory.withUnsafeMutableBufferPointer { memory in
+      var output = Tensor(borrowing: memory.baseAddress!, shape: residual.shape)
+      try plan(x, adding: Tensor(borrowing: memory.baseAddress!, shape: residual.shape), into: &output)
+      return Tensor(output.scalars, shape: output.shape)
+    }
+  }
+
+  /// Tiles of every height, in one pass over the depth and in several.
+  @Test(arguments: [ConvolutionPlan.Algorithm.tiles, .strassen], [16, 600])
+  func residualsInPlace(algorithm: ConvolutionPlan.Algorithm, depth: Int) throws {
+    var g = SeededGenerator(seed: 12)
+    for rows in [2, 4, 10, 14, 16, 18, 20, 22, 26] {
+      for size in [(4, 8), (5, 13)] {
+        let x = Tensor<Float>.randomNormal(shape: [1, depth, size.0, size.1], using: &g)
+        let w = Tensor<Float>.randomNormal(shape: [rows, depth, 1, 1], using: &g)
+        let plan = try ConvolutionPlan(
+          ConvolutionGeometry(input: x.shape, weight: w.shape, .init()), weight: w,
+          epilogue: .init(activation: .relu),
+          options: .init(algorithm: algorithm))
+        let residual = Tensor<Float>.randomNormal(shape: plan.outputShape, using: &g)
+        #expect(try Self.inPlace(plan, x, adding: residual) == plan(x, adding: residual), "\(rows) \(size)")
+      }
     }
   }
 

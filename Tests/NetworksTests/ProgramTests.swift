@@ -69,6 +69,24 @@ import Testing
     #expect(program.peakBytes <= program.tensorBytes)
   }
 
+  /// A residual block's output takes its input's place, where that is read for the last time.
+  @Test(arguments: [1, 3]) func residualsAreWrittenOver(batch: Int) throws {
+    final class Block: Module {
+      let stem = Conv2d(3, 64, kernelSize: 1)
+      let down = Conv2d(64, 16, kernelSize: 1)
+      let up = Conv2d(16, 64, kernelSize: 1)
+    }
+    let block = Block()
+    let graph = Graph(block)
+    let x = try block.stem(graph.input("x", [batch, 3, 24, 24])).activated(.relu)
+    let y = try (block.up(block.down(x).activated(.relu)) + x).activated(.relu)
+    try Self.check(graph, [y], Self.tensors(graph, [y], seed: 3))
+    let plane = 24 * 24 * MemoryLayout<Float>.stride
+    #expect(try Program(graph, outputs: [y]).peakBytes == batch * (64 + 16) * plane)
+    // Where it is read again it stays.
+    try Self.check(graph, [y, x.scaled(by: 2)], Self.tensors(graph, [y], seed: 3))
+  }
+
   @Test func inferenceIsTheDefinition() throws {
     let (graph, values, loss) = try Self.branches(.inference)
     try Self.check(graph, values + [loss], Self.tensors(graph, values, seed: 1))

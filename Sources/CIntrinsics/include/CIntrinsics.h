@@ -46,7 +46,7 @@ typedef struct {
   const float *_Nonnull start;
   intptr_t startRowStep;
   intptr_t startVectorStep;
-  /// Added at last, where there is one: laid out as `c`.
+  /// Added at last, where there is one: laid out as `c`, and perhaps `c` itself.
   const float *_Nullable residual;
   /// How far ahead of `a` weights are asked for, in elements: with every step's weights, or, where tiles ask in parts, three
   /// cache lines in eight steps. 0 where there is nothing to ask for.
@@ -56,7 +56,7 @@ typedef struct {
   float most;
 } ConvolveTile;
 
-/// Full tiles of the most vectors, one below the other, and what is asked for meanwhile.
+/// Full tiles of the most vectors, one below the other, and what is asked for meanwhile: each one's residual too.
 typedef struct {
   /// The first one, at the first row of a panel of weights; it is changed.
   ConvolveTile tile;
@@ -67,8 +67,6 @@ typedef struct {
   /// `ahead` of a panel's first tile, and of its other ones.
   intptr_t firstAhead;
   intptr_t otherAhead;
-  /// Laid out as the first tile's `c`: a tile asks for as many rows as it has.
-  const float *_Nullable asked;
   /// Samples of the product to come: each tile asks for some of their rows, `samplesStep` apart, where the lines are.
   const float *_Nullable samples;
   intptr_t samplesStep;

@@ -8,6 +8,8 @@ extension Operators {
     public let options: ConvolutionGeometry.Options
     public var hasBias: Bool
     var hasResidual = false
+    /// Whether the residual's memory may become the output's.
+    var addsInPlace = false
     var epilogue = Epilogue()
 
     public init(options: ConvolutionGeometry.Options, hasBias: Bool = false) {
@@ -15,6 +17,8 @@ extension Operators {
     }
 
     public var name: String { "convolution" }
+
+    public var overwritableInputs: [Int] { addsInPlace ? [hasBias ? 3 : 2] : [] }
 
     public func outputShape(_ inputs: [Shape]) throws(GeometryError) -> Shape {
       let shape = try ConvolutionGeometry(input: inputs[0], weight: inputs[1], options).outputShape

@@ -80,6 +80,7 @@ extension Lowering {
             let place = fused(input, [other]) { conv in
               guard conv.epilogue == Epilogue(), !conv.hasResidual else { return false }
               conv.hasResidual = true
+              conv.addsInPlace = isPlanned(input, conv) { $0.addsInPlace($1) }
               return true
             }
             if let place { return place }
@@ -87,10 +88,8 @@ extension Lowering {
         }
         if let pool = operation(i, Operators.MaxPool.self), pool.options.isSquareOfTwo {
           let place = fused(from[0]) { conv in
-            let shapes = inputs(from[0]).prefix(2).map { nodes[$0].shape }
-            guard !conv.hasResidual, !conv.epilogue.maxPools, shapes[0].rank == 4,
-              let geometry = try? ConvolutionGeometry(input: shapes[0], weight: shapes[1], conv.options),
-              ConvolutionPlan.estimatedCycles(geometry)[0].algorithm.poolsItself(geometry)
+            guard !conv.hasResidual, !conv.epilogue.maxPools, node.shape.rank == 4,
+              isPlanned(from[0], conv, { $0.poolsItself($1) })
             else { return false }
             conv.epilogue.maxPools = true
             return true
@@ -101,6 +100,17 @@ extension Lowering {
       }
       removeDeadCode()
     }
+  }
+
+  /// Whether the algorithm that is likely to be planned for a convolution is one of some kind.
+  private func isPlanned(
+    _ i: Int, _ conv: Operators.Conv, _ isKind: (ConvolutionPlan.Algorithm, ConvolutionGeometry) -> Bool
+  ) -> Bool {
+    let shapes = inputs(i).prefix(2).map { nodes[$0].shape }
+    guard let geometry = try? ConvolutionGeometry(input: shapes[0], weight: shapes[1], conv.options) else {
+      return false
+    }
+    return isKind(ConvolutionPlan.estimatedCycles(geometry)[0].algorithm, geometry)
   }
 }
 

@@ -60,6 +60,18 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       }
     }
 
+    /// Whether the residual may be where outputs are stored.
+    package func addsInPlace(_ geometry: ConvolutionGeometry) -> Bool {
+      switch self {
+      case .strassen: true
+      case .tiles: TiledConvolution.isOnePass(geometry)
+      case .loops, .direct, .scatter, .winograd4, .winograd2, .winograd5, .winograd4s2, .winograd1d,
+        .depthwise,
+        .fourier:
+        false
+      }
+    }
+
     /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3),
     /// 1.2 to 3.1 for F(2x2, 5x5), 0.8 to 2.0 for F(4x4, 3x3) of stride 2 and 1.3 to 3.0 for F(4, 3), the greatest with three
     /// input channels; 3.1 for Strassen's algorithm with two of them, and 1.4 to 1.8 from some hundred on; for Fourier
@@ -308,10 +320,11 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
           planned.run(
             x.baseAddress!, into: y, Finish(epilogue.activation, adding: residual, to: y), pool: pool)
         }
-        if let residual {
-          residual.withUnsafeBufferPointer { run($0.baseAddress!) }
-        } else {
-          run(nil)
+        guard let residual else { return run(nil) }
+        residual.withUnsafeBufferPointer { residual in
+          if residual.baseAddress! != y || planned.addsInPlace { return run(residual.baseAddress!) }
+          // Outputs are stored before it is added.
+          Tensor(Array(residual), shape: outputShape).withUnsafeBufferPointer { run($0.baseAddress!) }
         }
       }
     }

@@ -4,6 +4,7 @@ import Microkernels
 /// An epilogue at work: adds the residual and applies the activation to outputs that have just been stored.
 struct Finish: @unchecked Sendable {
   private let kernels = Microkernels()
+  private let activation: Activation?
   private let function: Int32
   private let parameter: Float
   /// Where the outputs start, and what is added to them: laid out alike.
@@ -16,8 +17,8 @@ struct Finish: @unchecked Sendable {
   /// Where there is nothing to do but to keep outputs between two numbers, algorithms do it as they store them: infinities
   /// where there is more to do, or nothing.
   let bounds: Bounds
-  /// Between which numbers sums of outputs and the residual are kept; nil where the activation is more than that.
-  private let sumBounds: Bounds?
+  /// The same of the sums of outputs and the residual, for algorithms that add it as they store them.
+  let sumBounds: Bounds
 
   /// Between which numbers outputs are kept.
   struct Bounds: Sendable {
@@ -37,13 +38,20 @@ struct Finish: @unchecked Sendable {
       case nil: Bounds()
       case .relu: Bounds(least: 0)
       case .relu6: Bounds(least: 0, most: 6)
-      default: nil
+      default: Bounds()
       }
-    bounds = residual == nil ? sumBounds ?? Bounds() : Bounds()
+    bounds = residual == nil ? sumBounds : Bounds()
+    self.activation = activation
   }
 
   /// What is left to do once outputs are within ``bounds``.
   var afterBounds: Finish { bounds.least == 0 ? Finish(nil, adding: nil, to: outputs) : self }
+
+  /// What is left to do once sums of outputs and the residual are within ``sumBounds``.
+  var afterSumBounds: Finish {
+    sumBounds.least == 0
+      ? Finish(nil, adding: nil, to: outputs) : Finish(activation, adding: nil, to: outputs)
+  }
 
   /// Finishes outputs that lie side by side.
   func callAsFunction(_ start: UnsafeMutablePointer<Float>, count: Int) {
@@ -52,26 +60,32 @@ struct Finish: @unchecked Sendable {
 
   /// Finishes rows of outputs, `stride` elements apart.
   func callAsFunction(_ start: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int) {
-    finish(start, rows, columns, stride, adding: residual(of: start))
+    if isIdentity { return }
+    finish(start, to: start, rows: rows, columns: columns, stride: stride, adding: residual(of: start))
   }
 
   /// Finishes rows of outputs that lie elsewhere for now, `stride` elements apart; there is no residual for them.
   func apart(_ start: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int) {
-    finish(start, rows, columns, stride, adding: nil)
+    if isIdentity { return }
+    finish(start, to: start, rows: rows, columns: columns, stride: stride, adding: nil)
+  }
+
+  /// Stores outputs that lie elsewhere for now, finished: the residual may be where they are stored.
+  func store(_ sums: UnsafePointer<Float>, to start: UnsafeMutablePointer<Float>, count: Int) {
+    finish(sums, to: start, rows: 1, columns: count, stride: 0, adding: residual(of: start))
   }
 
   /// Asks for the residual of rows of outputs that are about to be finished.
   func askForResidual(_ start: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int) {
-    guard let residual = residual(of: start) else { return }
-    for row in 0..<rows {
-      for i in Swift.stride(from: 0, to: columns, by: 16) { convolve_prefetch(residual + (row * stride + i)) }
+    if let residual = residual(of: start) {
+      Self.ask(for: residual, rows: rows, columns: columns, stride: stride)
     }
   }
 
-  /// The residual of outputs that are stored with it, and between which numbers, where that is all there is to do.
-  func residualAndBounds(of start: UnsafeMutablePointer<Float>) -> (UnsafePointer<Float>, Bounds)? {
-    guard let residual = residual(of: start), let sumBounds else { return nil }
-    return (residual, sumBounds)
+  static func ask(for residual: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int) {
+    for row in 0..<rows {
+      for i in Swift.stride(from: 0, to: columns, by: 16) { convolve_prefetch(residual + (row * stride + i)) }
+    }
   }
 
   /// What is added to the outputs from `start` on, laid out as they are.
@@ -80,13 +94,12 @@ struct Finish: @unchecked Sendable {
   }
 
   private func finish(
-    _ start: UnsafeMutablePointer<Float>, _ rows: Int, _ columns: Int, _ stride: Int,
+    _ sums: UnsafePointer<Float>, to start: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int,
     adding residual: UnsafePointer<Float>?
   ) {
-    if isIdentity { return }
     kernels.activate(
       ConvolveActivation(
-        x: start, residual: residual, y: start, rows: rows, columns: columns, stride: stride,
+        x: sums, residual: residual, y: start, rows: rows, columns: columns, stride: stride,
         parameter: parameter),
       function: function)
   }

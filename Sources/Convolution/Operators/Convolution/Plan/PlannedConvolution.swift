@@ -11,6 +11,9 @@ protocol PlannedConvolution: Sendable {
   /// Bytes of working memory that each thread needs.
   var workspaceBytes: Int { get }
 
+  /// Whether the residual may be where outputs are stored: each sum is read before its output takes its place.
+  var addsInPlace: Bool { get }
+
   /// The same with other weights, whose order and tables stay.
   /// - Returns: false where it has to be made anew.
   mutating func repack(_ weight: Tensor<Float>, _ bias: [Float]?) -> Bool
@@ -25,6 +28,7 @@ protocol PlannedConvolution: Sendable {
 
 extension PlannedConvolution {
   var readsWeight: Bool { false }
+  var addsInPlace: Bool { false }
   mutating func repack(_ weight: Tensor<Float>, _ bias: [Float]?) -> Bool { false }
   mutating func releaseWeights() {}
 }

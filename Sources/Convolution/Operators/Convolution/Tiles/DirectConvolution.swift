@@ -42,6 +42,9 @@ struct DirectConvolution: PlannedConvolution {
   /// Whether one pass takes the whole depth, so that a panel's outputs are stored before the next panel's are summed.
   private let isOnePass: Bool
 
+  /// Outputs that a box has at least, where there are as many: a plane of 7x7 or 8x8 is not cut, as its weights would be read
+  /// twice.
+  private static let leastOutputs = 64
   /// Bytes of a box's sums, which stay in the second-level cache with the samples.
   private static let sumsBytes = CacheSizes.current.level2 / 4
 
@@ -62,9 +65,15 @@ struct DirectConvolution: PlannedConvolution {
     let boxCount = threads == 1 ? 1 : (4 * threads).dividedRoundingUp(by: max(1, g.batch * g.groups * panels))
     let outputs = axes.reduce(1) { $0 * $1.outputs }
     let taps = axes.reduce(1) { $0 * $1.taps.count }
-    // A tile reads a line or two in each row of the kernel.
-    let passDepth = product.passDepth(
-      sampleLines: 1.5 * Double(axes[0].taps.count * axes[1].taps.count) / Double(max(1, taps)))
+    // A tile of few vectors of channels reads its samples' cache lines so often that they are worth turning round, where a step
+    // of the depth is a channel.
+    let turns = shapes.asksInParts && taps == 1 && rows >= 64 && depthChannels > 1
+    // Otherwise a tile reads a line or two in each row of the kernel.
+    let passDepth =
+      turns
+      ? product.contiguousPassDepth
+      : product.passDepth(
+        sampleLines: 1.5 * Double(axes[0].taps.count * axes[1].taps.count) / Double(max(1, taps)))
     let passCount = max(1, (depthChannels * taps + passDepth / 2) / passDepth)
     isOnePass = passCount == 1
     // The sums, or those of a panel and the samples.
@@ -73,7 +82,7 @@ struct DirectConvolution: PlannedConvolution {
     boxes = PaddedBoxes(
       axes,
       largest: min(
-        max(48, min(Self.sumsBytes / (4 * kept), 2 * Self.sumsBytes / (4 * max(1, read)))),
+        max(Self.leastOutputs, min(Self.sumsBytes / (4 * kept), 2 * Self.sumsBytes / (4 * max(1, read)))),
         max(24, outputs.dividedRoundingUp(by: boxCount))),
       inSquares: maxPools, fill: Float(g.mode.fillValue))
     targets = boxes.boxes.map {
@@ -81,11 +90,6 @@ struct DirectConvolution: PlannedConvolution {
     }
     let passChannels =
       taps == 0 ? depthChannels : depthChannels.dividedRoundingUp(by: min(passCount, depthChannels))
-    // A tile of few vectors of channels reads its samples' cache lines so often that they are worth turning round, where a step
-    // of the depth is a channel; not where they are few of those in between.
-    let reach = boxes.boxes.map(\.reach).max() ?? 0
-    let turns =
-      shapes.asksInParts && taps == 1 && rows >= 64 && passChannels > 1 && reach <= 4 * boxes.largest
     let turnedStep = turns ? passChannels.dividedRoundingUp(by: 16) * 16 + 8 : nil
     let (planeStride, tapOffsets, boxOffsets) = (boxes.planeStride, boxes.tapOffsets, boxes.offsets)
     depthOffsets =
@@ -94,7 +98,8 @@ struct DirectConvolution: PlannedConvolution {
       : (0..<passChannels).flatMap { c in tapOffsets.map { Int32(c * planeStride + $0) } }
     offsets = boxOffsets.map { $0.map { $0 * Int32(turnedStep ?? 1) } }
     self.turnedStep = turnedStep
-    copyCount = boxes.copyCount(channels: passChannels) + (turnedStep ?? 0) * reach
+    copyCount =
+      boxes.copyCount(channels: passChannels) + (turnedStep ?? 0) * (boxes.boxes.map(\.reach).max() ?? 0)
     self.passChannels = passChannels
     passes =
       depthChannels == 0

@@ -61,7 +61,7 @@ extension StrassenConvolution {
       let tilesAPanel = shapes.panelRows / tall
       var tiles = ConvolveTiles(
         tile: tile, count: 6 * tilesAPanel, panelStep: step, bPanelStep: factorStep(depth, wide),
-        firstAhead: ahead(0, row: 0), otherAhead: ahead(0, row: tall), asked: nil, samples: nil,
+        firstAhead: ahead(0, row: 0), otherAhead: ahead(0, row: tall), samples: nil,
         samplesStep: 0, lines: nil, lineCount: 0, samplesLeft: 0, samplesTogether: 0)
       kernels.multiplyTiles(&tiles)
       (tiles.count, tiles.firstAhead, tiles.otherAhead) = (tilesAPanel, ahead(6, row: 0), ahead(6, row: tall))
@@ -114,8 +114,7 @@ extension StrassenConvolution {
     let lower = outputs(block, rows, 1, piece)
     let isAside = count % lanes != 0
     let finish = piece.finish
-    let inTile = isAside ? nil : finish.residualAndBounds(of: upper)
-    let bounds = inTile?.1 ?? finish.bounds
+    let bounds = isAside ? finish.bounds : finish.sumBounds
     let bias = piece.bias + rows.lowerBound * lanes
     var o = ConvolveStrassenOutput(
       products: products + rows.lowerBound % shapes.panelRows * wide, productStep: shapes.panelRows * wide,
@@ -123,18 +122,19 @@ extension StrassenConvolution {
       lower: isAside ? aside + rows.count * 2 * wide : lower, stride: isAside ? 2 * wide : targetPlane,
       leftVectors: isAside ? vectors : min(vectors, count / lanes),
       rightVectors: isAside ? vectors : max(0, count / lanes - vectors), upperBias: bias,
-      lowerBias: bias + panels * shapes.panelRows * lanes, residual: inTile?.0, least: bounds.least,
+      lowerBias: bias + panels * shapes.panelRows * lanes,
+      residual: isAside ? nil : finish.residual(of: upper), least: bounds.least,
       most: bounds.most)
     kernels.strassenOutputs(&o)
-    if inTile != nil { return }
-    let rest = finish.afterBounds
+    let rest = isAside ? finish.afterBounds : finish.afterSumBounds
     for (half, out) in [upper, lower].enumerated() {
       if isAside {
         for i in 0..<rows.count {
-          (out + i * targetPlane).update(from: aside + (half * rows.count + i) * 2 * wide, count: count)
+          rest.store(aside + (half * rows.count + i) * 2 * wide, to: out + i * targetPlane, count: count)
         }
+      } else {
+        rest(out, rows: rows.count, columns: count, stride: targetPlane)
       }
-      rest(out, rows: rows.count, columns: count, stride: targetPlane)
     }
   }
 }

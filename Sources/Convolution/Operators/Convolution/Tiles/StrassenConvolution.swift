@@ -165,6 +165,8 @@ struct StrassenConvolution: PlannedConvolution {
     }
   }
 
+  var addsInPlace: Bool { true }
+
   /// Bytes of packed weights.
   var weightBytes: Int { weights.byteCount }
 

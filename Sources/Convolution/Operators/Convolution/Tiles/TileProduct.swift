@@ -42,10 +42,7 @@ struct TileProduct: Sendable {
     var bias: UnsafePointer<Float>?
     /// Elements from row to row of the bias: a vector's, or 0 where one vector is all rows'.
     var biasStep = 0
-    /// What will be done to the outputs: what it adds is asked for while they are summed. (To do it tile by tile, while
-    /// the tile's stores are still on their way, takes a third longer in 1x1 layers of 56x56.)
-    var finish: Finish?
-    /// Laid out as `c`, added before sums are kept within the bounds: then there is nothing left of `finish` to do.
+    /// Laid out as `c`, added before sums are kept within the bounds. It may be what `c` is.
     var residual: UnsafePointer<Float>?
     /// Between which numbers sums are kept.
     var bounds = Finish.Bounds()
@@ -99,7 +96,7 @@ struct TileProduct: Sendable {
       tile.residual = ends.residual
       var tiles = ConvolveTiles(
         tile: tile, count: count, panelStep: panelStep, bPanelStep: 0, firstAhead: ahead(0),
-        otherAhead: ahead(tileRows), asked: ends.finish?.residual(of: c), samples: ends.next?.plane,
+        otherAhead: ahead(tileRows), samples: ends.next?.plane,
         samplesStep: ends.next?.step ?? 0, lines: ends.next?.lines.baseAddress,
         lineCount: ends.next?.lines.count ?? 0, samplesLeft: depth, samplesTogether: asked)
       kernels.multiplyTiles(&tiles)
@@ -122,13 +119,15 @@ struct TileProduct: Sendable {
           asking += 1
         }
       }
-      ends.finish?.askForResidual(out, rows: count, columns: columns, stride: cStride)
       tile.start = ends.bias.map { $0 + row * ends.biasStep } ?? UnsafePointer(out)
       tile.residual = ends.residual.map { $0 + row * cStride }
+      if let residual = tile.residual {
+        Finish.ask(for: residual, rows: count, columns: columns, stride: cStride)
+      }
       if isWhole, count == tileRows {
         tile.c = out
         kernels.multiplyTile(&tile, rows: tileRows, vectors: vectors)
-      } else if isWhole, vectors == shapes.vectors {
+      } else if isWhole, vectors == shapes.vectors, count > 2 || tile.residual == nil {
         tile.c = out
         kernels.multiplyTile(&tile, rows: count, vectors: vectors)
       } else {
@@ -138,7 +137,7 @@ struct TileProduct: Sendable {
     }
   }
 
-  /// A tile that reaches beyond the output, computed aside.
+  /// A tile that reaches beyond the output, or one of too few rows to add a residual, computed aside.
   private func edge(
     _ tile: inout ConvolveTile, _ out: UnsafeMutablePointer<Float>, _ cStride: Int, _ tileRows: Int,
     _ rows: Int,

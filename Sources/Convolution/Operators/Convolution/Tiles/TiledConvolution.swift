@@ -142,6 +142,13 @@ struct TiledConvolution: PlannedConvolution {
     g.phases.map { TiledConvolution(transposing: g, phase: $0, w, bias) }
   }
 
+  /// Whether one pass takes the whole depth, so that no sums are stored before they are whole.
+  static func isOnePass(_ g: ConvolutionGeometry) -> Bool {
+    g.inChannels / g.groups * g.kernel.reduce(1, *) <= TileProduct.depthBlock
+  }
+
+  var addsInPlace: Bool { target.isDense && depthChannels * columns.taps <= TileProduct.depthBlock }
+
   /// Bytes of packed weights.
   var weightBytes: Int { weights.byteCount }
 
@@ -192,7 +199,7 @@ struct TiledConvolution: PlannedConvolution {
     let asideStep = range.count * widest
     func isAside(_ block: Int) -> Bool { !target.isDense || self.outputs(block).count % lanes != 0 }
     let asideBlocks = run.reduce(0) { $0 + (isAside($1) ? 1 : 0) }
-    let rest = finish.afterBounds
+    let (rest, restAside) = (finish.afterSumBounds, finish.afterBounds)
     /// Of a block, from a depth on.
     func samples(_ block: Int, from depth: Int, _ lines: UnsafeBufferPointer<Int32>) -> TileProduct.Samples {
       TileProduct.Samples(
@@ -215,12 +222,9 @@ struct TiledConvolution: PlannedConvolution {
             let wide = outputs.count.dividedRoundingUp(by: lanes) * lanes
             let isDone = rows.upperBound == depth && !isAside
             let out = y + range.lowerBound * targetPlane + outputs.lowerBound
-            ends.finish = isDone ? finish : nil
-            ends.bounds = rows.upperBound == depth ? finish.bounds : .init()
-            ends.residual = nil
-            if isDone, let (residual, bounds) = finish.residualAndBounds(of: out) {
-              (ends.residual, ends.bounds) = (residual, bounds)
-            }
+            ends.residual = isDone ? finish.residual(of: out) : nil
+            ends.bounds =
+              isDone ? finish.sumBounds : rows.upperBound == depth ? finish.bounds : .init()
             let isInPlace = readsInPlace && !isAside
             let isLast = block == run.upperBound - 1
             ends.next =
@@ -238,11 +242,11 @@ struct TiledConvolution: PlannedConvolution {
               bStride: isInPlace ? sourcePlane : wide, depth: rows.count,
               to: isAside ? aside : out,
               cStride: isAside ? wide : targetPlane, columns: wide, ends, scratch: tile)
-            if isDone, ends.residual == nil {
+            if isDone {
               rest(out, rows: range.count, columns: outputs.count, stride: targetPlane)
             }
             if isAside {
-              if rows.upperBound == depth { spread(aside, wide, range, outputs, into: y, rest) }
+              if rows.upperBound == depth { spread(aside, wide, range, outputs, into: y, restAside) }
               aside += asideStep
             }
           }
@@ -264,9 +268,7 @@ struct TiledConvolution: PlannedConvolution {
   ) {
     if target.isDense {
       for (i, row) in range.enumerated() {
-        let to = y + (row * targetPlane + outputs.lowerBound)
-        to.update(from: sums + i * step, count: outputs.count)
-        finish(to, count: outputs.count)
+        finish.store(sums + i * step, to: y + (row * targetPlane + outputs.lowerBound), count: outputs.count)
       }
       return
     }
