@@ -75,13 +75,15 @@ extension StrassenConvolution {
         continue
       }
       tile.b = factors + i * factorStep(depth, wide)
-      for row in stride(from: rows.lowerBound / tall * tall, to: rows.upperBound, by: tall) {
+      var row = rows.lowerBound / tall * tall
+      while row < rows.upperBound {
+        let count = shapes.tileRows(left: rows.upperBound - row, vectors: vectors)
         tile.a = weights + (i * step + row)
         tile.ahead = ahead(i, row: row)
         tile.c = products + row * wide
         if start == nil { tile.start = UnsafePointer(tile.c) }
-        kernels.multiplyTile(
-          &tile, rows: vectors == shapes.vectors ? min(tall, rows.upperBound - row) : tall, vectors: vectors)
+        kernels.multiplyTile(&tile, rows: count, vectors: vectors)
+        row += count
       }
     }
   }

@@ -91,7 +91,8 @@ struct TileProduct: Sendable {
     func ahead(_ row: Int) -> Int { shapes.ahead(panelStep, row: row, vectors: vectors, depth: depth) }
     var row = 0
     if isWhole, vectors == shapes.vectors, rows >= tileRows {
-      let count = rows / tileRows
+      // A last panel's rows are shared out among its tiles.
+      let count = rows / tileRows - (rows % tileRows > 0 && rows % panelRows > tileRows ? 1 : 0)
       tile.start = ends.bias ?? UnsafePointer(c)
       tile.residual = ends.residual
       var tiles = ConvolveTiles(
@@ -106,10 +107,11 @@ struct TileProduct: Sendable {
     // The tile's first row in its panel.
     var (panel, rowInPanel) = (a + row / panelRows * panelStep, row % panelRows)
     while row < rows {
-      let count = min(tileRows, rows - row)
+      let tall = shapes.tileRows(left: min(rows - row, panelRows - rowInPanel), vectors: vectors)
+      let count = min(tall, rows - row)
       tile.a = panel + rowInPanel
       tile.ahead = ahead(rowInPanel)
-      rowInPanel += tileRows
+      rowInPanel += tall
       if rowInPanel == panelRows { (panel, rowInPanel) = (panel + panelStep, 0) }
       let out = c + row * cStride
       if let next = ends.next {
@@ -133,7 +135,7 @@ struct TileProduct: Sendable {
       } else {
         edge(&tile, out, cStride, tileRows, count, columns, vectors, ends.bias == nil, scratch)
       }
-      row += tileRows
+      row += count
     }
   }
 

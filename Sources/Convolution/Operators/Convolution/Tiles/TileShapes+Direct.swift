@@ -15,6 +15,14 @@ extension TileShapes {
     return (0..<panels).map { ($0 + 1) * all / panels - $0 * all / panels }
   }
 
+  /// Rows of the next matrix tile of a panel. Tiles of the most vectors come in every height, and are made about equally high:
+  /// those of one or two rows take twice as long a row.
+  /// - Parameter left: of the panel's rows.
+  func tileRows(left: Int, vectors: Int) -> Int {
+    let tall = rows[vectors - 1]
+    return vectors < self.vectors ? tall : left.dividedRoundingUp(by: left.dividedRoundingUp(by: tall))
+  }
+
   /// Calls `body` with the rows of each tile of direct convolution. Tiles of the most vectors come in every height, and
   /// are made about equally high; the last one of others may reach beyond the rows there are.
   func forEachDirectTile(rows: Int, vectors: Int, _ body: (Range<Int>) -> Void) {
