@@ -75,6 +75,7 @@ import Testing
       let stem = Conv2d(3, 64, kernelSize: 1)
       let down = Conv2d(64, 16, kernelSize: 1)
       let up = Conv2d(16, 64, kernelSize: 1)
+      let same = Conv2d(64, 64, kernelSize: 1)
     }
     let block = Block()
     let graph = Graph(block)
@@ -83,8 +84,10 @@ import Testing
     try Self.check(graph, [y], Self.tensors(graph, [y], seed: 3))
     let plane = 24 * 24 * MemoryLayout<Float>.stride
     #expect(try Program(graph, outputs: [y]).peakBytes == batch * (64 + 16) * plane)
-    // Where it is read again it stays.
+    // Where it is read again it stays, be it by the convolution itself.
     try Self.check(graph, [y, x.scaled(by: 2)], Self.tensors(graph, [y], seed: 3))
+    let z = try block.same(x) + x
+    try Self.check(graph, [z], Self.tensors(graph, [z], seed: 3))
   }
 
   @Test func inferenceIsTheDefinition() throws {

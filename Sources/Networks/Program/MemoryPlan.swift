@@ -35,13 +35,16 @@ struct MemoryPlan {
       for input in lowering.inputs(i) { last[owner[input]] = max(last[owner[input]], i) }
     }
     for output in lowering.outputs { last[owner[output]] = nodes.count }
-    // What dies as it is read may be written over.
+    // What dies as it is read may be written over, if nothing else is read from there.
     for i in nodes.indices where owner[i] == i && !isOutside[i] {
       guard case .operation(let operation, let inputs) = nodes[i].source else { continue }
       for k in operation.overwritableInputs {
         let source = owner[inputs[k]]
         let room = Self.room(nodes[i].shape)
-        if last[source] == i, !isOutside[source], room == Self.room(nodes[source].shape),
+        let isReadElsewhere = inputs.indices.contains {
+          owner[inputs[$0]] == source && !operation.overwritableInputs.contains($0)
+        }
+        if last[source] == i, !isOutside[source], !isReadElsewhere, room == Self.room(nodes[source].shape),
           room == Self.room(nodes[inputs[k]].shape)
         {
           for j in owner.indices where owner[j] == i { owner[j] = source }

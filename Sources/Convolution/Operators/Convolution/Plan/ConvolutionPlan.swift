@@ -62,14 +62,8 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
 
     /// Whether the residual may be where outputs are stored.
     package func addsInPlace(_ geometry: ConvolutionGeometry) -> Bool {
-      switch self {
-      case .strassen: true
-      case .tiles: TiledConvolution.isOnePass(geometry)
-      case .loops, .direct, .scatter, .winograd4, .winograd2, .winograd5, .winograd4s2, .winograd1d,
-        .depthwise,
-        .fourier:
-        false
-      }
+      let depth = geometry.inChannels / geometry.groups * geometry.kernel.reduce(1, *)
+      return self == .strassen || self == .tiles && TiledConvolution.isOnePass(depth)
     }
 
     /// The least budget that it keeps. The ratios measured are 1.7 to 4.1 for F(4x4, 3x3), 0.6 to 1.4 for F(2x2, 3x3),

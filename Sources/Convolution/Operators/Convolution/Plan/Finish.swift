@@ -49,8 +49,7 @@ struct Finish: @unchecked Sendable {
 
   /// What is left to do once sums of outputs and the residual are within ``sumBounds``.
   var afterSumBounds: Finish {
-    sumBounds.least == 0
-      ? Finish(nil, adding: nil, to: outputs) : Finish(activation, adding: nil, to: outputs)
+    Finish(sumBounds.least == 0 ? nil : activation, adding: nil, to: outputs)
   }
 
   /// Finishes outputs that lie side by side.
@@ -82,6 +81,7 @@ struct Finish: @unchecked Sendable {
     }
   }
 
+  /// Asks for rows of a residual.
   static func ask(for residual: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int) {
     for row in 0..<rows {
       for i in Swift.stride(from: 0, to: columns, by: 16) { convolve_prefetch(residual + (row * stride + i)) }

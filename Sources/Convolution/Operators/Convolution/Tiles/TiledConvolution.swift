@@ -143,11 +143,9 @@ struct TiledConvolution: PlannedConvolution {
   }
 
   /// Whether one pass takes the whole depth, so that no sums are stored before they are whole.
-  static func isOnePass(_ g: ConvolutionGeometry) -> Bool {
-    g.inChannels / g.groups * g.kernel.reduce(1, *) <= TileProduct.depthBlock
-  }
+  static func isOnePass(_ depth: Int) -> Bool { depth <= TileProduct.depthBlock }
 
-  var addsInPlace: Bool { target.isDense && depthChannels * columns.taps <= TileProduct.depthBlock }
+  var addsInPlace: Bool { target.isDense && Self.isOnePass(depthChannels * columns.taps) }
 
   /// Bytes of packed weights.
   var weightBytes: Int { weights.byteCount }
