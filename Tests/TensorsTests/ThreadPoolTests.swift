@@ -13,6 +13,34 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 2, 3, 8], [0, 1, 2, 7, 1000])
+  func everyStepIsTakenOnce(threads: Int, count: Int) {
+    let pool = ThreadPool(threads: threads)
+    for _ in 0..<200 {
+      let hits = Mutex([Int](repeating: 0, count: count))
+      pool.parallelSteps(pool.ranges(of: count)) { steps in
+        while let i = steps.next() { hits.withLock { $0[i] += 1 } }
+      }
+      #expect(hits.withLock { $0.allSatisfy { $0 == 1 } })
+    }
+  }
+
+  /// A thread that is held up at its first step has most of the others taken by the other.
+  @Test func stepsOfASlowThreadAreTaken() {
+    let pool = ThreadPool(threads: 2)
+    let others = Atomic<Int>(0)
+    pool.parallelSteps([0..<100, 100..<100]) { steps in
+      var isSlow = false
+      while let i = steps.next() {
+        if i > 0, !isSlow { others.wrappingAdd(1, ordering: .relaxed) }
+        isSlow = isSlow || i == 0
+        // The other thread takes all but the last few, each of which may be this one's next.
+        while i == 0, others.load(ordering: .relaxed) < 90 {}
+      }
+    }
+    #expect(others.load(ordering: .relaxed) >= 90)
+  }
+
   @Test func loopsWithinLoopsRunInline() {
     let pool = ThreadPool(threads: 3)
     let total = Atomic<Int>(0)

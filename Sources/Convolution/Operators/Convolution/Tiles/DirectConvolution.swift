@@ -39,9 +39,6 @@ struct DirectConvolution: PlannedConvolution {
   private let kernelCount: Int
   private let isTransposing: Bool
 
-  /// Whether one pass takes the whole depth, so that a panel's outputs are stored before the next panel's are summed.
-  private let isOnePass: Bool
-
   /// Outputs that a box has at least, where there are as many: a plane of 7x7 or 8x8 is not cut, as its weights would be read
   /// twice.
   private static let leastOutputs = 64
@@ -75,7 +72,7 @@ struct DirectConvolution: PlannedConvolution {
       : product.passDepth(
         sampleLines: 1.5 * Double(axes[0].taps.count * axes[1].taps.count) / Double(max(1, taps)))
     let passCount = max(1, (depthChannels * taps + passDepth / 2) / passDepth)
-    isOnePass = passCount == 1
+    let isOnePass = passCount == 1
     // The sums, or those of a panel and the samples.
     let kept = isOnePass ? min(vectors, shapes.vectors) * lanes : lanes * vectors
     let read = isOnePass ? depthChannels * axes.reduce(1) { $0 * min($1.stride, $1.taps.count) } : 0
@@ -198,9 +195,28 @@ struct DirectConvolution: PlannedConvolution {
 
   var weightBytes: Int { weights.byteCount }
 
+  /// Whether a box's samples are kept for the whole depth.
+  private var keepsSamples: Bool { passes.count == 1 || turnedStep != nil }
+
+  /// Panels that go through a part of the depth before the next, and keep their sums meanwhile: those of a step of the loop that
+  /// threads share.
+  private func panelsTogether(threads: Int) -> Int {
+    if passes.count == 1 { return 1 }
+    let (pieces, panels) = (batch * groups * boxes.boxes.count, weights[0].widths.count)
+    if keepsSamples { return threads == 1 ? panels : min(panels, 4) }
+    // Too few boxes to keep the threads evenly busy are split by output channels, whose weights are then read by one thread
+    // alone.
+    return pieces % threads == 0 || pieces >= 8 * threads ? panels : panels.dividedRoundingUp(by: threads)
+  }
+
+  private func workspaceCount(panels: Int) -> Int {
+    let sums = min(filled, panels * weights[0].widths.max()!)
+    return (keepsSamples ? passes.count : 1) * copyCount + product.shapes.lanes * boxes.largest
+      + sums * (boxes.largest + product.tallest)
+  }
+
   var workspaceBytes: Int {
-    let sums = (isOnePass ? weights[0].widths.max()! : filled) * (boxes.largest + product.tallest)
-    return (copyCount + product.shapes.lanes * boxes.largest + sums) * MemoryLayout<Float>.stride
+    workspaceCount(panels: passes.count == 1 ? 1 : weights[0].widths.count) * MemoryLayout<Float>.stride
   }
 
   func run(
@@ -208,69 +224,68 @@ struct DirectConvolution: PlannedConvolution {
   ) {
     let planes = batch * groups
     let count = boxes.boxes.count
-    guard planes > 0, count > 0 else { return }
-    let panels = weights[0].widths.count
-    // Too few boxes to keep the threads evenly busy are split by output channels, whose weights are then read by one
-    // thread alone.
-    let threads = pool.threadCount
-    let pieces = planes * count
-    let chunks = pieces % threads == 0 || pieces >= 8 * threads ? 1 : min(panels, threads)
-    pool.parallelFor(pieces * chunks) { piece in
-      let (chunk, box) = (piece % chunks, piece / chunks % count)
-      let plane = piece / chunks / count
-      self.box(
-        box, x + plane * depthChannels * sourcePlane, weights[plane % groups], plane % groups,
-        panels * chunk / chunks..<panels * (chunk + 1) / chunks, into: y + plane * rows * targetPlane,
-        finish)
+    guard planes > 0, count > 0, let panels = weights.first?.widths.count, panels > 0 else { return }
+    let together = panelsTogether(threads: pool.threadCount)
+    let steps = panels.dividedRoundingUp(by: together)
+    pool.parallelSteps(pool.ranges(of: planes * count * steps)) { taken in
+      Scratch.withFloats(workspaceCount(panels: together)) { scratch in
+        var (last, samples) = (-1, [UnsafePointer<Float>]())
+        while let number = taken.next() {
+          let (piece, step) = number.quotientAndRemainder(dividingBy: steps)
+          let (plane, box) = piece.quotientAndRemainder(dividingBy: count)
+          if piece != last || !keepsSamples { samples.removeAll(keepingCapacity: true) }
+          last = piece
+          self.box(
+            box, x + plane * depthChannels * sourcePlane, weights[plane % groups], plane % groups,
+            step * together..<min(panels, (step + 1) * together), into: y + plane * rows * targetPlane,
+            finish, scratch, &samples)
+        }
+      }
     }
   }
 
   /// The outputs of a box for a range of panels of channels.
+  /// - Parameter samples: the box's of each pass, where they are made already.
   private func box(
     _ number: Int, _ x: UnsafePointer<Float>, _ weights: WeightPanels, _ group: Int, _ range: Range<Int>,
-    into y: UnsafeMutablePointer<Float>, _ finish: Finish
+    into y: UnsafeMutablePointer<Float>, _ finish: Finish, _ scratch: UnsafeMutablePointer<Float>,
+    _ samples: inout [UnsafePointer<Float>]
   ) {
     let box = boxes.boxes[number]
     let outputs = box.count
-    let asideCount = product.shapes.lanes * outputs
     let first = weights.firstRows[range.lowerBound]
     let last = range.upperBound - 1
-    let channels =
-      isOnePass
-      ? weights.widths.max()! : weights.firstRows[last] + weights.widths[last] - first
     let sumsStep = outputs + product.tallest
+    let aside = scratch + (keepsSamples ? passes.count : 1) * copyCount
+    let sums = aside + product.shapes.lanes * outputs
     let rest = finish.afterBounds
-    Scratch.withFloats(copyCount + asideCount + channels * sumsStep) { scratch in
-      let aside = scratch + copyCount
-      let sums = aside + asideCount
-      func finished(_ panel: Int, _ sums: UnsafeMutablePointer<Float>) {
-        for channel in stride(from: 0, to: weights.widths[panel], by: product.shapes.lanes) {
-          let row = weights.firstRows[panel] + channel
-          store(
-            sums + channel, weights.widths[panel], channels: min(product.shapes.lanes, rows - row), outputs,
-            targets[number], to: y + row * targetPlane, aside, rest)
-        }
+    for (i, part) in passes.enumerated() {
+      if i == samples.count {
+        samples.append(self.samples(box, part, x, scratch + (keepsSamples ? i : 0) * copyCount))
       }
-      for part in passes {
-        let samples = samples(box, part, x, scratch)
-        for panel in range {
-          let (row, wide) = (weights.firstRows[panel], weights.widths[panel])
-          let isDone = part.upperBound == depthChannels
-          if isDone { askForResidual(targets[number], y + row * targetPlane, wide, finish) }
-          // After the last panel come the first one's weights for the next pass.
-          let ahead =
-            panel < last
-            ? weights.depth * wide
-            : part.count * boxes.tapOffsets.count * wide - (row - first) * weights.depth
-          let panelSums = isOnePass ? sums : sums + (row - first) * sumsStep
-          multiply(
-            samples, box, part, weights, group, panel, ahead: ahead, isDone ? finish.bounds : .init(),
-            to: panelSums)
-          if isOnePass { finished(panel, panelSums) }
-        }
+      for panel in range {
+        let (row, wide) = (weights.firstRows[panel], weights.widths[panel])
+        let isDone = part.upperBound == depthChannels
+        if isDone { askForResidual(targets[number], y + row * targetPlane, wide, finish) }
+        // After the last panel come the first one's weights for the next pass, and after the last pass the next panel's.
+        let ahead =
+          panel < last
+          ? weights.depth * wide
+          : part.count * boxes.tapOffsets.count * wide - (isDone ? 0 : (row - first) * weights.depth)
+        multiply(
+          samples[i], box, part, weights, group, panel, ahead: ahead, isDone ? finish.bounds : .init(),
+          to: sums + (row - first) * sumsStep)
       }
-      if isOnePass { return }
-      for panel in range { finished(panel, sums + (weights.firstRows[panel] - first) * sumsStep) }
+    }
+    for panel in range {
+      let (firstRow, wide) = (weights.firstRows[panel], weights.widths[panel])
+      for channel in stride(from: 0, to: wide, by: product.shapes.lanes) {
+        let row = firstRow + channel
+        store(
+          sums + ((firstRow - first) * sumsStep + channel), wide,
+          channels: min(product.shapes.lanes, rows - row), outputs, targets[number],
+          to: y + row * targetPlane, aside, rest)
+      }
     }
   }
 

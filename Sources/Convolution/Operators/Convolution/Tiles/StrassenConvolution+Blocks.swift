@@ -34,12 +34,12 @@ extension StrassenConvolution {
       step: factorStep(depth.count, wide))
   }
 
-  /// The products of some of a panel's rows.
+  /// The products of a panel.
   /// - Parameters:
   ///   - start: a vector of zeros where products do not add to what is there.
   ///   - nextPanel: from the panel's weights to those that are read next; 0 where they are read again.
   func multiply(
-    _ weights: UnsafePointer<Float>, _ rows: Range<Int>, _ factors: UnsafePointer<Float>,
+    _ weights: UnsafePointer<Float>, rows: Int, _ factors: UnsafePointer<Float>,
     _ shape: BlockShape, depth: Int, to products: UnsafeMutablePointer<Float>, start: UnsafePointer<Float>?,
     nextPanel: Int
   ) {
@@ -57,7 +57,7 @@ extension StrassenConvolution {
       let ahead = i < 6 ? step : nextPanel == 0 ? 0 : nextPanel - 6 * step
       return ahead == 0 ? 0 : shapes.ahead(ahead, row: row, vectors: vectors, depth: depth)
     }
-    if vectors == shapes.vectors, rows == 0..<shapes.panelRows, !shape.isHalf {
+    if vectors == shapes.vectors, rows == shapes.panelRows, !shape.isHalf {
       let tilesAPanel = shapes.panelRows / tall
       var tiles = ConvolveTiles(
         tile: tile, count: 6 * tilesAPanel, panelStep: step, bPanelStep: factorStep(depth, wide),
@@ -75,9 +75,9 @@ extension StrassenConvolution {
         continue
       }
       tile.b = factors + i * factorStep(depth, wide)
-      var row = rows.lowerBound / tall * tall
-      while row < rows.upperBound {
-        let count = shapes.tileRows(left: rows.upperBound - row, vectors: vectors)
+      var row = 0
+      while row < rows {
+        let count = shapes.tileRows(left: rows - row, vectors: vectors)
         tile.a = weights + (i * step + row)
         tile.ahead = ahead(i, row: row)
         tile.c = products + row * wide
@@ -103,7 +103,7 @@ extension StrassenConvolution {
     piece.y + ((half * halfRows + rows.lowerBound) * targetPlane + block.outputs.lowerBound)
   }
 
-  /// Stores the outputs of some of a panel's rows, finished.
+  /// Stores the outputs of a panel's rows, finished.
   func store(
     _ block: Block, _ rows: Range<Int>, _ products: UnsafePointer<Float>, _ piece: Piece,
     _ aside: UnsafeMutablePointer<Float>
@@ -119,7 +119,7 @@ extension StrassenConvolution {
     let bounds = isAside ? finish.bounds : finish.sumBounds
     let bias = piece.bias + rows.lowerBound * lanes
     var o = ConvolveStrassenOutput(
-      products: products + rows.lowerBound % shapes.panelRows * wide, productStep: shapes.panelRows * wide,
+      products: products, productStep: shapes.panelRows * wide,
       rows: rows.count, vectors: vectors, upper: isAside ? aside : upper,
       lower: isAside ? aside + rows.count * 2 * wide : lower, stride: isAside ? 2 * wide : targetPlane,
       leftVectors: isAside ? vectors : min(vectors, count / lanes),

@@ -7,7 +7,7 @@ import Tensors
 /// products instead of eight.
 ///
 /// The weights' factors are made once. The samples' are made block by block, for all output channels, and stay in the
-/// second-level cache with the sums of seven products, which become outputs, finished, a panel of rows at a time.
+/// second-level cache, while a panel of rows at a time becomes seven products, and these outputs, finished.
 struct StrassenConvolution: PlannedConvolution {
   let kernels = Microkernels()
   let columns: ColumnSource
@@ -26,6 +26,8 @@ struct StrassenConvolution: PlannedConvolution {
   private let blocks: [Block]
   /// Of half the depth, the part that goes through at once: its factors of a block take a quarter of the second level.
   private let passDepth: Int
+  /// Whether a block's factors are kept for the whole depth, so that a panel goes through all of it before the next.
+  private let keepsFactors: Bool
   /// Blocks that go through together, so that weights are read once for all of them.
   private let blocksTogether: Int
 
@@ -115,8 +117,10 @@ struct StrassenConvolution: PlannedConvolution {
     let level2 = CacheSizes.current.level2
     let passes = max(1, halfDepth.dividedRoundingUp(by: max(1, level2 / 4 / widest)))
     passDepth = min(max(1, halfDepth), halfDepth.dividedRoundingUp(by: 4 * passes) * 4)
-    let sums = passes == 1 ? 0 : halfRows
-    blocksTogether = max(1, min(Self.longestRun, level2 / 2 / (widest * (passDepth + sums))))
+    keepsFactors = widest * halfDepth <= level2 / 2
+    blocksTogether = max(
+      1,
+      min(Self.longestRun, level2 / 2 / (widest * (passes == 1 ? max(1, halfDepth) : passDepth + halfRows))))
     weights = [WeightPanels](
       repeating: WeightPanels(rows: halfRows, depth: 7 * halfDepth, panelRows: shapes.panelRows),
       count: g.groups)
@@ -185,53 +189,67 @@ struct StrassenConvolution: PlannedConvolution {
     let factors: Int
     /// Seven products of a panel.
     let products: Int
-    /// Panels whose products are kept from one part of the depth to the next.
-    let keptPanels: Int
     /// A panel's outputs, where they are not stored in whole vectors.
     let aside: Int
   }
 
-  private func room(panels: Int) -> Room {
+  private var room: Room {
     Room(
-      columns: 4 * passDepth * widest + shapes.lanes, factors: 7 * factorStep(passDepth, widest),
-      products: 7 * shapes.panelRows * widest, keptPanels: passDepth == max(1, halfDepth) ? 0 : panels,
-      aside: 4 * shapes.panelRows * widest)
+      columns: 4 * passDepth * widest + shapes.lanes,
+      factors: (keepsFactors ? passes : 1) * 7 * factorStep(passDepth, widest),
+      products: 7 * shapes.panelRows * widest, aside: 4 * shapes.panelRows * widest)
   }
 
-  private func count(_ room: Room) -> Int {
-    room.columns + room.aside + shapes.lanes
-      + blocksTogether * (room.factors + max(1, room.keptPanels) * room.products)
+  private var passes: Int { max(1, halfDepth.dividedRoundingUp(by: passDepth)) }
+
+  /// Working memory for so many panels at a time.
+  private func count(_ room: Room, panels: Int) -> Int {
+    room.columns + room.aside + shapes.lanes + blocksTogether * (room.factors + panels * room.products)
   }
 
-  var workspaceBytes: Int { count(room(panels: panels)) * MemoryLayout<Float>.stride }
+  var workspaceBytes: Int {
+    count(room, panels: passes == 1 ? 1 : panels) * MemoryLayout<Float>.stride
+  }
 
   func run(
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
   ) {
     guard batch > 0, !blocks.isEmpty else { return }
-    // Threads share panels' rows, so that each has as many.
-    let tall = shapes.rows[shapes.vectors - 1]
-    let pieces = TilePieces(
-      planes: batch * groups, blocks: blocks.count, longestRun: Self.longestRun,
-      panels: halfRows.dividedRoundingUp(by: tall), threads: pool.threadCount)
+    let runs = blocks.count.dividedRoundingUp(by: blocksTogether)
+    // Where there are few runs, each thread has rows of its own, whose weights it reads alone; it makes all factors for itself.
+    let all = batch * groups * runs
+    let most = min(pool.threadCount, (4 * pool.threadCount).dividedRoundingUp(by: all))
+    let chunkPanels = max(1, panels.dividedRoundingUp(by: most))
+    let chunks = panels.dividedRoundingUp(by: chunkPanels)
+    // A step of the loop is a panel of some blocks; where the depth has parts, some panels, which go through one before the
+    // next.
+    let panelsAStep =
+      passes == 1 ? 1 : pool.threadCount > 1 && keepsFactors ? min(2, chunkPanels) : chunkPanels
+    let steps = chunkPanels.dividedRoundingUp(by: panelsAStep)
     let biasStep = 2 * panels * shapes.panelRows * shapes.lanes
+    let room = room
     bias.withUnsafeBufferPointer { bias in
       let bias = bias.baseAddress!
-      pieces.forEach(on: pool) { plane, run, tiles in
-        let group = plane % groups
-        let rows = tiles.lowerBound * tall..<min(halfRows, tiles.upperBound * tall)
-        weights[group].withPanels { weights in
-          let piece = Piece(
-            x: x + plane * 2 * halfChannels * sourcePlane, y: y + plane * 2 * halfRows * targetPlane,
-            weights: weights, bias: bias + group * biasStep, rows: rows,
-            panels: rows.lowerBound
-              / shapes.panelRows..<rows.upperBound.dividedRoundingUp(by: shapes.panelRows),
-            finish: finish)
-          let room = room(panels: piece.panels.count)
-          Scratch.withFloats(count(room)) { scratch in
-            for first in stride(from: run.lowerBound, to: run.upperBound, by: blocksTogether) {
-              multiply(first..<min(run.upperBound, first + blocksTogether), piece, room, scratch)
+      pool.parallelSteps(pool.ranges(of: chunks * all * steps)) { taken in
+        Scratch.withFloats(count(room, panels: panelsAStep)) { scratch in
+          scratch.update(repeating: 0, count: shapes.lanes)
+          var made: Int?
+          while let number = taken.next() {
+            let (run, step) = number.quotientAndRemainder(dividingBy: steps)
+            let (plane, first) = (run % all / runs, run % runs)
+            let chunk = run / all * chunkPanels..<min(panels, (run / all + 1) * chunkPanels)
+            let group = plane % groups
+            weights[group].withPanels { weights in
+              let piece = Piece(
+                x: x + plane * 2 * halfChannels * sourcePlane, y: y + plane * 2 * halfRows * targetPlane,
+                weights: weights, bias: bias + group * biasStep,
+                blocks: first * blocksTogether..<min(blocks.count, (first + 1) * blocksTogether),
+                panels: (chunk.lowerBound + step * panelsAStep..<chunk.lowerBound + (step + 1) * panelsAStep)
+                  .clamped(to: chunk),
+                finish: finish)
+              multiply(piece, room, scratch, isMade: keepsFactors && made == run % all)
             }
+            made = run % all
           }
         }
       }
@@ -245,18 +263,19 @@ struct StrassenConvolution: PlannedConvolution {
     let y: UnsafeMutablePointer<Float>
     let weights: UnsafePointer<Float>
     let bias: UnsafePointer<Float>
-    /// Of each half of the output channels, and the panels that have them.
-    let rows: Range<Int>
+    let blocks: Range<Int>
+    /// Of each half of the output channels.
     let panels: Range<Int>
     let finish: Finish
   }
 
-  /// Some blocks of outputs, for the piece's rows.
+  /// - Parameters:
+  ///   - scratch: begins with a vector of zeros.
+  ///   - isMade: whether it has the blocks' factors.
   private func multiply(
-    _ together: Range<Int>, _ piece: Piece, _ room: Room, _ scratch: UnsafeMutablePointer<Float>
+    _ piece: Piece, _ room: Room, _ scratch: UnsafeMutablePointer<Float>, isMade: Bool
   ) {
     let zeros = scratch
-    zeros.update(repeating: 0, count: shapes.lanes)
     let aside = zeros + shapes.lanes
     let copied = aside + room.aside
     let factors = copied + room.columns
@@ -266,22 +285,28 @@ struct StrassenConvolution: PlannedConvolution {
     repeat {
       let depth = d..<min(halfDepth, d + passDepth)
       let isLast = depth.upperBound == halfDepth
-      for (i, block) in blocks[together].enumerated() {
-        pack(block, depth, piece.x, copied, to: factors + i * room.factors)
+      let factors = factors + (keepsFactors ? d / passDepth * 7 * factorStep(passDepth, widest) : 0)
+      if !isMade {
+        for (i, block) in blocks[piece.blocks].enumerated() {
+          pack(block, depth, piece.x, copied, to: factors + i * room.factors)
+        }
       }
       for panel in piece.panels {
         let weights = piece.weights + (panel * panelStep + 7 * d * shapes.panelRows)
-        let firstRow = panel * shapes.panelRows
-        let rows = piece.rows.clamped(to: firstRow..<firstRow + shapes.panelRows)
-        let kept = room.keptPanels == 0 ? 0 : panel - piece.panels.lowerBound
-        for (i, block) in blocks[together].enumerated() {
-          let products = products + (i * max(1, room.keptPanels) + kept) * room.products
+        let rows = panel * shapes.panelRows..<min(halfRows, (panel + 1) * shapes.panelRows)
+        // After the last panel come the first one's weights for the next part, and after the last part the next panel's.
+        let next =
+          panel < piece.panels.upperBound - 1
+          ? panelStep
+          : 7 * depth.count * shapes.panelRows - (isLast ? 0 : (piece.panels.count - 1) * panelStep)
+        for (i, block) in blocks[piece.blocks].enumerated() {
+          let products = products + (i * piece.panels.count + panel - piece.panels.lowerBound) * room.products
           if isLast { askForResiduals(block, rows, piece) }
           multiply(
-            weights, rows.lowerBound - firstRow..<rows.upperBound - firstRow, factors + i * room.factors,
-            block.shape, depth: depth.count, to: products, start: d == 0 ? zeros : nil,
-            // Once they are multiplied with the last block, the next panel's are asked for.
-            nextPanel: i == together.count - 1 ? panelStep : 0)
+            weights, rows: rows.count, factors + i * room.factors, block.shape, depth: depth.count,
+            to: products, start: d == 0 ? zeros : nil,
+            // Once they are multiplied with the last block, the next weights are asked for.
+            nextPanel: i == piece.blocks.count - 1 ? next : 0)
           if isLast { store(block, rows, products, piece, aside) }
         }
       }

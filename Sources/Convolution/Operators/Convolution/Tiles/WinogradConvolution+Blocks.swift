@@ -117,7 +117,7 @@ extension WinogradConvolution {
     }
     // Few pieces are split by channels: of the inputs, transformed for all, and then of the outputs.
     let share = threads.dividedRoundingUp(by: pieces)
-    let (ins, outs) = (min(vectors, 4 * share), min(panels, share))
+    let ins = min(vectors, 4 * share)
     let room = entries * inputStep(blockTiles)
     Scratch.withFloats(pieces * room) { shared in
       pool.parallelFor(pieces * ins) { i in
@@ -128,12 +128,15 @@ extension WinogradConvolution {
             shared + piece * room, scratch)
         }
       }
-      pool.parallelFor(pieces * outs) { i in
-        let (piece, part) = i.quotientAndRemainder(dividingBy: outs)
+      pool.parallelSteps(pool.ranges(of: pieces * panels)) { steps in
         Scratch.withFloats(outputScratch) { scratch in
-          outputs(
-            shared + piece * room, into: y, piece / blocks, range(piece % blocks),
-            panels * part / outs..<panels * (part + 1) / outs, scratch, finish)
+          while let i = steps.next() {
+            let (piece, panel) = i.quotientAndRemainder(dividingBy: panels)
+            outputs(
+              shared + piece * room, into: y, piece / blocks, range(piece % blocks), panel..<panel + 1,
+              scratch,
+              finish)
+          }
         }
       }
     }

@@ -95,7 +95,7 @@ extension WinogradConvolution {
       let (first, wide) = (firstRows[panel], widths[panel])
       let y = y + (group * rows + first) * plane
       if !pools { askForResidual(y, block, channels: min(wide, rows - first), finish) }
-      multiply(v, group, panel, block, isLast: panel == panels.upperBound - 1, to: m)
+      multiply(v, group, panel, block, isLast: panel == widths.count - 1, to: m)
       let step = productStep(block.count, wide: wide)
       bias.withUnsafeBufferPointer { bias in
         for channel in Swift.stride(from: 0, to: min(wide, rows - first), by: lanes) {
