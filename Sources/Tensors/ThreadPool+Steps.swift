@@ -1,29 +1,23 @@
 import Synchronization
 
 extension ThreadPool {
-  /// Calls `body` on every thread, with a part of the steps of a loop: each takes one after another, then half of what the
-  /// thread with most has left, until there are none.
+  /// Calls `body` on every thread, with a part of the steps 0 ..< count of a loop: each takes one after another, then half of
+  /// what the thread with most has left, until there are none.
   ///
   /// For steps that share something which a thread prepares for itself: those of a range follow each other, and threads are done
   /// at about the same time even where one core is slower, as beside another program. Which thread takes which step varies.
-  /// - Parameters:
-  ///   - ranges: for each thread the steps it begins with; ``ranges(of:)`` where all steps take equally long.
-  ///   - body: calls ``Steps/next()`` until that is nil.
-  public func parallelSteps(_ ranges: [Range<Int>], _ body: (inout Steps) -> Void) {
-    let words = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: ranges.count * Steps.apart)
+  /// - Parameter body: calls ``Steps/next()`` until that is nil.
+  public func parallelSteps(_ count: Int, _ body: (inout Steps) -> Void) {
+    let words = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: threadCount * Steps.apart)
     defer { words.deallocate() }
-    for (i, range) in ranges.enumerated() {
-      (words + i * Steps.apart).initialize(to: Atomic(Steps.word(range)))
+    for i in 0..<threadCount {
+      let own = count * i / threadCount..<count * (i + 1) / threadCount
+      (words + i * Steps.apart).initialize(to: Atomic(Steps.word(own)))
     }
-    parallelFor(ranges.count) { i in
-      var steps = Steps(ranges: words, count: ranges.count, own: i)
+    parallelFor(threadCount) { i in
+      var steps = Steps(ranges: words, count: threadCount, own: i)
       body(&steps)
     }
-  }
-
-  /// So many steps in equal ranges, one for each thread.
-  public func ranges(of count: Int) -> [Range<Int>] {
-    (0..<threadCount).map { count * $0 / threadCount..<count * ($0 + 1) / threadCount }
   }
 
   /// The steps of a loop that one thread takes.
@@ -35,7 +29,8 @@ extension ThreadPool {
     /// From range to range: a cache line each.
     fileprivate static let apart = 8
 
-    /// A range that has not been begun, in one word: the first step below, the last below the highest bit.
+    /// A range that has not been begun, in one word: its first step in the low half, its end in the high one below the highest
+    /// bit, which says whether it has been begun.
     fileprivate static func word(_ range: Range<Int>) -> UInt64 {
       precondition(range.upperBound < 1 << 31, "a loop of \(range.upperBound) steps: at most 2147483647")
       return UInt64(range.lowerBound) | UInt64(range.upperBound) << 32

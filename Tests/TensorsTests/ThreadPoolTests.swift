@@ -18,7 +18,7 @@ import Testing
     let pool = ThreadPool(threads: threads)
     for _ in 0..<200 {
       let hits = Mutex([Int](repeating: 0, count: count))
-      pool.parallelSteps(pool.ranges(of: count)) { steps in
+      pool.parallelSteps(count) { steps in
         while let i = steps.next() { hits.withLock { $0[i] += 1 } }
       }
       #expect(hits.withLock { $0.allSatisfy { $0 == 1 } })
@@ -29,7 +29,7 @@ import Testing
   @Test func stepsOfASlowThreadAreTaken() {
     let pool = ThreadPool(threads: 2)
     let others = Atomic<Int>(0)
-    pool.parallelSteps([0..<100, 100..<100]) { steps in
+    pool.parallelSteps(100) { steps in
       var isSlow = false
       while let i = steps.next() {
         if i > 0, !isSlow { others.wrappingAdd(1, ordering: .relaxed) }

@@ -227,7 +227,7 @@ struct DirectConvolution: PlannedConvolution {
     guard planes > 0, count > 0, let panels = weights.first?.widths.count, panels > 0 else { return }
     let together = panelsTogether(threads: pool.threadCount)
     let steps = panels.dividedRoundingUp(by: together)
-    pool.parallelSteps(pool.ranges(of: planes * count * steps)) { taken in
+    pool.parallelSteps(planes * count * steps) { taken in
       Scratch.withFloats(workspaceCount(panels: together)) { scratch in
         var (last, samples) = (-1, [UnsafePointer<Float>]())
         while let number = taken.next() {

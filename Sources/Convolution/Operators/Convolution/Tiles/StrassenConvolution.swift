@@ -230,7 +230,7 @@ struct StrassenConvolution: PlannedConvolution {
     let room = room
     bias.withUnsafeBufferPointer { bias in
       let bias = bias.baseAddress!
-      pool.parallelSteps(pool.ranges(of: chunks * all * steps)) { taken in
+      pool.parallelSteps(chunks * all * steps) { taken in
         Scratch.withFloats(count(room, panels: panelsAStep)) { scratch in
           scratch.update(repeating: 0, count: shapes.lanes)
           var made: Int?

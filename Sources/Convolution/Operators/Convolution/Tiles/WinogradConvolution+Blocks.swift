@@ -128,14 +128,12 @@ extension WinogradConvolution {
             shared + piece * room, scratch)
         }
       }
-      pool.parallelSteps(pool.ranges(of: pieces * panels)) { steps in
+      pool.parallelSteps(pieces * panels) { steps in
         Scratch.withFloats(outputScratch) { scratch in
           while let i = steps.next() {
             let (piece, panel) = i.quotientAndRemainder(dividingBy: panels)
-            outputs(
-              shared + piece * room, into: y, piece / blocks, range(piece % blocks), panel..<panel + 1,
-              scratch,
-              finish)
+            let (group, range) = (piece / blocks, range(piece % blocks))
+            outputs(shared + piece * room, into: y, group, range, panel..<panel + 1, scratch, finish)
           }
         }
       }
