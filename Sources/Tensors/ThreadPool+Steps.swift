@@ -6,7 +6,9 @@ extension ThreadPool {
   ///
   /// For steps that share something which a thread prepares for itself: those of a range follow each other, and threads are done
   /// at about the same time even where one core is slower, as beside another program. Which thread takes which step varies.
-  /// - Parameter body: calls ``Steps/next()`` until that is nil.
+  /// - Parameters:
+  ///   - count: of the steps.
+  ///   - body: calls ``Steps/next()`` until that is nil.
   public func parallelSteps(_ count: Int, _ body: (inout Steps) -> Void) {
     let words = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: threadCount * Steps.apart)
     defer { words.deallocate() }
