@@ -74,7 +74,7 @@ extension ThreadPool {
         if longest == own { return false }
         let (first, end) = Self.range(word)
         let middle = word & Self.isBegun == 0 ? first : end - (end - first) / 2
-        let kept = UInt64(first) | UInt64(middle) << 32 | Self.isBegun
+        let kept = Self.word(first..<middle) | Self.isBegun
         if ranges[longest * Self.apart].compareExchange(expected: word, desired: kept, ordering: .relaxed)
           .exchanged
         {
