@@ -73,7 +73,7 @@ func direct1(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 1, wide
 /// One step of the depth.
 @inline(always)
 func addProducts(
-  to sums: inout InlineArray<24, Vector>, _ samples: InlineArray<8, UnsafePointer<Float>>, _ offset: Int,
+  to sums: inout InlineArray<24, Vector>, _ samples: inout InlineArray<8, UnsafePointer<Float>>, _ offset: Int,
   _ w: UnsafePointer<Float>, _ rows: Int, _ vectors: Int
 ) {
   var i = 0
@@ -114,10 +114,10 @@ func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
     while vectors == widestTile && t.isContiguous != 0 && k &+ 4 <= t.depth {
       convolve_prefetch(asked)
       convolve_prefetch(asked + 16)
-      addProducts(to: &sums, samples, k, w, rows, vectors)
-      addProducts(to: &sums, samples, k &+ 1, w + wide, rows, vectors)
-      addProducts(to: &sums, samples, k &+ 2, w + 2 &* wide, rows, vectors)
-      addProducts(to: &sums, samples, k &+ 3, w + 3 &* wide, rows, vectors)
+      addProducts(to: &sums, &samples, k, w, rows, vectors)
+      addProducts(to: &sums, &samples, k &+ 1, w + wide, rows, vectors)
+      addProducts(to: &sums, &samples, k &+ 2, w + 2 &* wide, rows, vectors)
+      addProducts(to: &sums, &samples, k &+ 3, w + 3 &* wide, rows, vectors)
       asked += 32
       w += 4 &* wide
       k = k &+ 4
@@ -130,22 +130,49 @@ func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
     #else
       convolve_prefetch(w + t.ahead)
     #endif
-    addProducts(to: &sums, samples, Int(offsets[k]), w, rows, vectors)
+    addProducts(to: &sums, &samples, Int(offsets[k]), w, rows, vectors)
     w += t.weightStride
     k = k &+ 1
   }
   let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
+  // A large tile's sums are added to and stored in two loops: one would be too long to be unrolled, which puts the sums in
+  // memory. A small tile's vectors would be taken apart between two.
+  let isLarge = rows &* vectors > 12
   i = 0
-  while i < rows {
-    var row = i &* t.cStride
-    if let offsets = t.cOffsets { row = Int(offsets[i]) }
-    let start = t.hasOneStart != 0 ? 0 : row
+  while isLarge && i < rows {
+    let start = directStart(t, i)
     var j = 0
     while j < vectors {
-      let sum = load(t.start + (start &+ j &* lanes)) + sums[unchecked: i &* vectors &+ j]
-      store(minimum(most, maximum(least, sum)), t.c + (row &+ j &* lanes))
+      let n = i &* vectors &+ j
+      sums[unchecked: n] = load(start + j &* lanes) + sums[unchecked: n]
       j = j &+ 1
     }
     i = i &+ 1
   }
+  i = 0
+  while i < rows {
+    let start = directStart(t, i)
+    let c = t.c + directPlace(t, i)
+    var j = 0
+    while j < vectors {
+      var sum = sums[unchecked: i &* vectors &+ j]
+      if !isLarge { sum = load(start + j &* lanes) + sum }
+      store(minimum(most, maximum(least, sum)), c + j &* lanes)
+      j = j &+ 1
+    }
+    i = i &+ 1
+  }
+}
+
+/// Where a tile's output is.
+@inline(always)
+func directPlace(_ t: ConvolveDirectTile, _ output: Int) -> Int {
+  if let offsets = t.cOffsets { return Int(offsets[output]) }
+  return output &* t.cStride
+}
+
+/// What a tile's output starts from.
+@inline(always)
+func directStart(_ t: ConvolveDirectTile, _ output: Int) -> UnsafePointer<Float> {
+  t.hasOneStart != 0 ? t.start : t.start + directPlace(t, output)
 }
