@@ -32,7 +32,8 @@ import Testing
         let lines = function.split(separator: "\n")
         let instructions = lines.dropFirst().compactMap(Instruction.init)
         for loop in innermostLoops(instructions) where loop.contains(where: \.isMultiplying) {
-          let spills = loop.filter(\.storesVectorToStack)
+          // Where sums are stored when all are done, a loop that stores them keeps them in memory, whatever register says where.
+          let spills = loop.filter { file == "Correlation" ? $0.storesVectorToStack : $0.storesVector }
           #expect(spills.isEmpty, "\(lines[0]) keeps sums in memory: \(spills.map(\.text))")
           let moves = target == "MicrokernelsBaseline" ? [] : loop.filter(\.movesLanes)
           #expect(moves.isEmpty, "\(lines[0]) takes vectors apart: \(moves.map(\.text))")
@@ -72,12 +73,19 @@ private struct Instruction {
     return text.hasPrefix("j") && words.count > 1 ? Int(words[1], radix: 16) : nil
   }
 
-  /// Whether a vector is stored relative to the stack's pointer or the frame's.
-  var storesVectorToStack: Bool {
-    guard text.contains("mov"), let comma = text.firstIndex(of: ",") else { return false }
+  /// Where a vector is stored; nil where none is.
+  private var vectorTarget: Substring? {
+    guard text.contains("mov"), let comma = text.firstIndex(of: ",") else { return nil }
     let (source, target) = (text[..<comma], text[comma...])
     let isVector = source.contains("%xmm") || source.contains("%ymm") || source.contains("%zmm")
-    return isVector && (target.contains("%rbp") || target.contains("%rsp"))
+    return isVector && target.contains("(") ? target : nil
+  }
+
+  var storesVector: Bool { vectorTarget != nil }
+
+  /// Whether a vector is stored relative to the stack's pointer or the frame's.
+  var storesVectorToStack: Bool {
+    vectorTarget.map { $0.contains("%rbp") || $0.contains("%rsp") } ?? false
   }
 }
 
