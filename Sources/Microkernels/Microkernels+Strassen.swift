@@ -8,31 +8,32 @@ import MicrokernelsBaseline
 // What comes before and after Strassen's seven products.
 
 extension Microkernels {
-  /// The seven right factors of rows of samples; see `Strassen.swift` of the ISA targets.
-  public func strassenSamples(
-    _ upper: UnsafePointer<Float>, _ lower: UnsafePointer<Float>, stride: Int, depth: Int, vectors: Int,
-    _ out: UnsafeMutablePointer<Float>, step: Int
+  /// The seven factors of some rows of a matrix's blocks; see `Strassen.swift` of the ISA targets.
+  public func strassenFactors(
+    _ x11: UnsafePointer<Float>, _ x12: UnsafePointer<Float>, _ x21: UnsafePointer<Float>,
+    _ x22: UnsafePointer<Float>, stride: Int, rows: Int, vectors: Int, _ out: UnsafeMutablePointer<Float>,
+    outStride: Int, step: Int
   ) {
     switch instructionSet {
     #if arch(x86_64)
       case .avx512:
-        MicrokernelsAVX512.strassenSamples(
-          upper, lower, stride: stride, depth: depth, vectors: vectors, out, step: step)
+        MicrokernelsAVX512.strassenFactors(
+          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride, step: step)
       case .avx2:
-        MicrokernelsAVX2.strassenSamples(
-          upper, lower, stride: stride, depth: depth, vectors: vectors, out, step: step)
+        MicrokernelsAVX2.strassenFactors(
+          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride, step: step)
       case .baseline:
-        MicrokernelsBaseline.strassenSamples(
-          upper, lower, stride: stride, depth: depth, vectors: vectors, out, step: step)
+        MicrokernelsBaseline.strassenFactors(
+          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride, step: step)
     #else
       default:
-        MicrokernelsBaseline.strassenSamples(
-          upper, lower, stride: stride, depth: depth, vectors: vectors, out, step: step)
+        MicrokernelsBaseline.strassenFactors(
+          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride, step: step)
     #endif
     }
   }
 
-  /// The outputs of seven products.
+  /// A block of the result of the products.
   public func strassenOutputs(_ outputs: UnsafePointer<ConvolveStrassenOutput>) {
     switch instructionSet {
     #if arch(x86_64)

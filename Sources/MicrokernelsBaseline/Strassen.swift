@@ -8,92 +8,125 @@ import CIntrinsics
 //   M3 = A11 (B12 - B22)
 //
 //   C11 = M1 + M4 - M5 + M7   C12 = M3 + M5   C21 = M2 + M4   C22 = M1 - M2 + M3 + M6
+//
+// Both factors are the same seven sums of a matrix's blocks, for the products in another order.
 
-/// The seven right factors of some rows of samples. Factor i is at `out + i * step`: `depth` rows of `vectors` vectors.
+/// The seven factors of some rows of a matrix's blocks: factor i's are at `out + i * step`.
+///
+/// They are X11 + X22, X11, X12 - X22, X21 - X11, X22, X11 + X12 and X21 + X22: for A, the left factors of M1, M3, M7, M6, M4, M5
+/// and M2; for B, the right ones of M1, M2, M3, M4, M5, M6 and M7.
 /// - Parameters:
-///   - upper: rows of B11, and of B12 beside it.
-///   - lower: rows of B21, and of B22 beside it.
-///   - stride: elements from row to row of both.
+///   - stride: elements from row to row of the blocks, which are read in whole vectors.
+///   - outStride: elements from row to row of the factors, of `vectors` vectors.
 @inline(never)
-public func strassenSamples(
-  _ upper: UnsafePointer<Float>, _ lower: UnsafePointer<Float>, stride: Int, depth: Int, vectors: Int,
-  _ out: UnsafeMutablePointer<Float>, step: Int
+public func strassenFactors(
+  _ x11: UnsafePointer<Float>, _ x12: UnsafePointer<Float>, _ x21: UnsafePointer<Float>,
+  _ x22: UnsafePointer<Float>, stride: Int, rows: Int, vectors: Int, _ out: UnsafeMutablePointer<Float>,
+  outStride: Int, step: Int
 ) {
   let wide = vectors &* lanes
   let ahead = 8 &* stride
-  var (upper, lower, out) = (upper, lower, out)
-  var d = 0
-  while d < depth {
+  var (x11, x12, x21, x22, out) = (x11, x12, x21, x22, out)
+  var i = 0
+  while i < rows {
     var j = 0
     while j < wide {
       // Rows of planes are too short for a core to see what comes next.
-      convolve_prefetch(upper + (ahead &+ j))
-      convolve_prefetch(upper + (ahead &+ wide &+ j))
-      convolve_prefetch(lower + (ahead &+ j))
-      convolve_prefetch(lower + (ahead &+ wide &+ j))
-      let (b11, b12) = (load(upper + j), load(upper + (wide &+ j)))
-      let (b21, b22) = (load(lower + j), load(lower + (wide &+ j)))
+      convolve_prefetch(x11 + (ahead &+ j))
+      convolve_prefetch(x12 + (ahead &+ j))
+      convolve_prefetch(x21 + (ahead &+ j))
+      convolve_prefetch(x22 + (ahead &+ j))
+      let (a, b, c, d) = (load(x11 + j), load(x12 + j), load(x21 + j), load(x22 + j))
       let to = out + j
-      store(b11 + b22, to)
-      store(b11, to + step)
-      store(b12 - b22, to + 2 &* step)
-      store(b21 - b11, to + 3 &* step)
-      store(b22, to + 4 &* step)
-      store(b11 + b12, to + 5 &* step)
-      store(b21 + b22, to + 6 &* step)
+      store(a + d, to)
+      store(a, to + step)
+      store(b - d, to + 2 &* step)
+      store(c - a, to + 3 &* step)
+      store(d, to + 4 &* step)
+      store(a + b, to + 5 &* step)
+      store(c + d, to + 6 &* step)
       j = j &+ lanes
     }
-    upper += stride
-    lower += stride
-    out += wide
-    d = d &+ 1
-  }
-}
-
-/// The outputs of seven products; see `ConvolveStrassenOutput`.
-@inline(never)
-public func strassenOutputs(_ outputs: UnsafePointer<ConvolveStrassenOutput>) {
-  let o = outputs.pointee
-  let step = o.productStep
-  let wide = o.vectors &* lanes
-  let lowerStart = o.lower - o.upper
-  let (least, most) = (Vector(repeating: o.least), Vector(repeating: o.most))
-  var products = o.products
-  var i = 0
-  while i < o.rows {
-    let (upperBias, lowerBias) = (load(o.upperBias + i &* lanes), load(o.lowerBias + i &* lanes))
-    let row = i &* o.stride
-    var j = 0
-    while j < o.vectors {
-      let m1 = load(products)
-      let m2 = load(products + step)
-      let m3 = load(products + 2 &* step)
-      let m4 = load(products + 3 &* step)
-      let m5 = load(products + 4 &* step)
-      let m6 = load(products + 5 &* step)
-      let m7 = load(products + 6 &* step)
-      products += lanes
-      let left = row &+ j &* lanes
-      if j < o.leftVectors {
-        finish((m1 + m4) + (m7 - m5) + upperBias, left, o, least, most)
-        finish(m2 + m4 + lowerBias, lowerStart &+ left, o, least, most)
-      }
-      if j < o.rightVectors {
-        finish(m3 + m5 + upperBias, left &+ wide, o, least, most)
-        finish((m1 - m2) + (m3 + m6) + lowerBias, lowerStart &+ left &+ wide, o, least, most)
-      }
-      j = j &+ 1
-    }
+    x11 += stride
+    x12 += stride
+    x21 += stride
+    x22 += stride
+    out += outStride
     i = i &+ 1
   }
 }
 
-/// Writes one vector of outputs with its residual.
-@inline(always)
-func finish(
-  _ sum: Vector, _ place: Int, _ o: ConvolveStrassenOutput, _ least: Vector, _ most: Vector
-) {
-  var sum = sum
-  if let residual = o.residual { sum += load(residual + place) }
-  store(minimum(most, maximum(least, sum)), o.upper + place)
+/// A block of the result, turned round as it is stored; see `ConvolveStrassenOutput`.
+@inline(never)
+public func strassenOutputs(_ outputs: UnsafePointer<ConvolveStrassenOutput>) {
+  let o = outputs.pointee
+  let (bias, least, most) = (load(o.bias), Vector(repeating: o.least), Vector(repeating: o.most))
+  let zero = Vector(repeating: 0)
+  var first = 0
+  #if AVX512
+    let end = o.rows
+  #else
+    let end = o.rows &- lanes &+ 1
+  #endif
+  while first < end {
+    var rows: InlineArray<16, Vector> = [
+      zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero,
+    ]
+    var i = 0
+    while i < lanes {
+      let place = (first &+ i) &* o.stride
+      rows[unchecked: i] = load(o.first + place) + load(o.second + place) + bias
+      i = i &+ 1
+    }
+    if let third = o.third, let fourth = o.fourth {
+      i = 0
+      while i < lanes {
+        let place = (first &+ i) &* o.stride
+        rows[unchecked: i] += load(third + place) - load(fourth + place)
+        i = i &+ 1
+      }
+    }
+    rows = transposed(rows)
+    #if AVX512
+      // The last rows of all may be fewer than a vector holds.
+      let mask = laneMask(o.rows &- first)
+      i = 0
+      while i < lanes {
+        if i < o.columns {
+          let place = i &* o.outStride &+ first
+          var sum = rows[unchecked: i]
+          if let residual = o.residual { sum += loadLanes(residual + place, mask) }
+          storeLanes(minimum(most, maximum(least, sum)), o.out + place, mask)
+        }
+        i = i &+ 1
+      }
+    #else
+      i = 0
+      while i < lanes {
+        if i < o.columns {
+          let place = i &* o.outStride &+ first
+          var sum = rows[unchecked: i]
+          if let residual = o.residual { sum += load(residual + place) }
+          store(minimum(most, maximum(least, sum)), o.out + place)
+        }
+        i = i &+ 1
+      }
+    #endif
+    first = first &+ lanes
+  }
+  // Rows that fill no vector, number by number.
+  while first < o.rows {
+    let place = first &* o.stride
+    var sums = load(o.first + place) + load(o.second + place) + bias
+    if let third = o.third, let fourth = o.fourth { sums += load(third + place) - load(fourth + place) }
+    store(sums, o.scratch)
+    var i = 0
+    while i < o.columns {
+      let to = i &* o.outStride &+ first
+      let sum = o.scratch[i] + (o.residual.map { $0[to] } ?? 0)
+      o.out[to] = min(o.most, max(o.least, sum))
+      i = i &+ 1
+    }
+    first = first &+ 1
+  }
 }

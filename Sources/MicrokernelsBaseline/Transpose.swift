@@ -49,13 +49,7 @@ func transposeBlock(
     rows[unchecked: i] = load(source + i &* sourceStride)
     i = i &+ 1
   }
-  // Each turn interleaves row i with the row half a block further: after log2(lanes) turns, rows are columns.
-  rows = interleaved(interleaved(rows))
-  #if AVX512
-    rows = interleaved(interleaved(rows))
-  #elseif AVX2
-    rows = interleaved(rows)
-  #endif
+  rows = transposed(rows)
   if wide == lanes {
     i = 0
     while i < lanes {
@@ -69,6 +63,20 @@ func transposeBlock(
     if i < wide { store(rows[unchecked: i], out + i &* outStride) }
     i = i &+ 1
   }
+}
+
+/// The columns of a square block.
+@inline(always)
+func transposed(_ rows: InlineArray<16, Vector>) -> InlineArray<16, Vector> {
+  // Each turn interleaves row i with the row half a block further: after log2(lanes) turns, rows are columns.
+  let twice = interleaved(interleaved(rows))
+  #if AVX512
+    return interleaved(interleaved(twice))
+  #elseif AVX2
+    return interleaved(twice)
+  #else
+    return twice
+  #endif
 }
 
 @inline(always)

@@ -107,26 +107,28 @@ typedef struct {
   float most;
 } ConvolveDirectTile;
 
-/// The outputs that Strassen's seven products of a tile add up to: rows of the upper half of the output channels, and as many
-/// of the lower, each of a left half of columns and a right one beside it.
+/// A block of the result of Strassen's products: out[j, i] = first[i, j] + second[i, j] + third[i, j] - fourth[i, j] + bias[j],
+/// and the residual, of at most a vector of channels j.
 typedef struct {
-  /// Product i is at `products + i * productStep`: `rows` rows of `vectors` vectors.
-  const float *_Nonnull products;
-  intptr_t productStep;
-  intptr_t rows;
-  intptr_t vectors;
-  /// The first rows of both halves, written in whole vectors, and elements from row to row.
-  float *_Nonnull upper;
-  float *_Nonnull lower;
+  /// Read in whole vectors.
+  const float *_Nonnull first;
+  const float *_Nonnull second;
+  /// Both null where there are two products alone.
+  const float *_Nullable third;
+  const float *_Nullable fourth;
+  /// From row to row of the products, which can be read as far as rows fill vectors.
   intptr_t stride;
-  /// Vectors that are written of the left half and of the right one.
-  intptr_t leftVectors;
-  intptr_t rightVectors;
-  /// A vector a row.
-  const float *_Nonnull upperBias;
-  const float *_Nonnull lowerBias;
-  /// Added to the outputs, where there is one: laid out as they are, from `upper` on.
+  intptr_t rows;
+  /// Channels.
+  intptr_t columns;
+  /// A vector.
+  const float *_Nonnull bias;
+  float *_Nonnull out;
+  intptr_t outStride;
+  /// Added to the outputs, where there is one: laid out as they are, and perhaps the same.
   const float *_Nullable residual;
+  /// Room for a vector.
+  float *_Nonnull scratch;
   /// Between which numbers the outputs are kept: infinities where they stay as they are.
   float least;
   float most;

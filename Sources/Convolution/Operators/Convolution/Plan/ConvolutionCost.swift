@@ -100,17 +100,18 @@ struct ConvolutionCost {
   }
 
   private var strassen: Double {
-    let blocks = StrassenConvolution.blockShapes(shapes, outputs: outputs, halfRows: rows / 2)
-    let (halfRows, halfDepth) = (Double(rows / 2), inputs * taps / 2)
-    var (products, around) = (0.0, 0.0)
-    for block in blocks {
-      let tiles =
-        Double(block.productCount) * (halfRows / Double(shapes.rows[block.vectors - 1])).rounded(.up)
-      // Entering and leaving a tile takes some 50 cycles.
-      products += block.cycles(shapes, halfRows: rows / 2) * halfDepth + tiles * 50
-      around += Double(block.vectors) * (halfDepth * 20 + halfRows * 20)
-    }
-    return products + around + copies + waiting(weights: 1.75 * taps, while: products)
+    let boxes = max(1, outputs.dividedRoundingUp(by: StrassenConvolution.boxOutputs))
+    let half = (outputs.dividedRoundingUp(by: boxes) + 1) / 2
+    let (halfVectors, halfDepth) = (vectors(rows / 2), inputs * taps / 2)
+    let tile = directTile(halfVectors)
+    let tiles = (Double(half) / tile.tall).rounded(.up)
+    // Tiles of the most vectors come in every height.
+    let done = Int(halfVectors) < shapes.vectors ? tiles * tile.tall : Double(half)
+    // Entering and leaving a tile takes some 50 cycles.
+    let products = 7 * tile.panels * (done / tile.tall * tile.step * halfDepth + tiles * 50)
+    let samples = Double(geometry.stride.reduce(1, *) * half)
+    let around = inputs / 2 * (samples / Double(shapes.lanes)).rounded(.up) * 20 + 4 * halfVectors * Double(half) * 5
+    return Double(boxes) * (products + around) + waiting(weights: 1.75 * taps, while: Double(boxes) * products)
   }
 
   /// Panels of so many vectors of output channels, outputs of a tile, and one step of its depth.

@@ -1,10 +1,16 @@
 import Microkernels
 
 extension DirectConvolution {
+  /// Outputs of a box that lie side by side in their plane: the first of them, and where it goes.
+  struct Run: Sendable {
+    let first: Int
+    let place: Int
+    var count: Int
+  }
+
   /// Where a box's outputs go.
   enum Target: Sendable {
-    /// Runs of outputs side by side.
-    case runs([(first: Int, place: Int, count: Int)])
+    case runs([Run])
     case places([Int])
     /// The maximum of every 2x2 outputs, of rows of so many columns, in rows so far apart.
     case squares(place: Int, rows: Int, columns: Int, stride: Int)
@@ -31,25 +37,42 @@ extension DirectConvolution {
     if stride[2] > 1 {
       return .places(rows.flatMap { row in box.outputs[2].map { row + $0 * stride[2] } })
     }
-    var runs: [(first: Int, place: Int, count: Int)] = []
+    return .runs(runs(rows, box.outputs[2]))
+  }
+
+  /// Of a box, in a plane of so many sizes.
+  static func runs(_ box: PaddedBoxes.Box, _ sizes: [Int]) -> [Run] {
+    runs(
+      box.outputs[0].flatMap { z in box.outputs[1].map { y in (z * sizes[1] + y) * sizes[2] } }, box.outputs[2])
+  }
+
+  /// Of rows that start so far on, and some columns of them.
+  private static func runs(_ rows: [Int], _ columns: Range<Int>) -> [Run] {
+    var runs: [Run] = []
     for (i, row) in rows.enumerated() {
-      let place = row + box.outputs[2].lowerBound
+      let place = row + columns.lowerBound
       if let last = runs.last, last.place + last.count == place {
-        runs[runs.count - 1].count += box.outputs[2].count
+        runs[runs.count - 1].count += columns.count
       } else {
-        runs.append((i * box.outputs[2].count, place, box.outputs[2].count))
+        runs.append(Run(first: i * columns.count, place: place, count: columns.count))
       }
     }
-    return .runs(runs)
+    return runs
   }
 
   /// Asks for the residual of some channels' outputs, to be there when these are stored.
   func askForResidual(
     _ target: Target, _ y: UnsafeMutablePointer<Float>, _ channels: Int, _ finish: Finish
   ) {
-    guard case .runs(let runs) = target else { return }
+    if case .runs(let runs) = target { Self.ask(runs, y, channels, targetPlane, finish) }
+  }
+
+  /// - Parameter plane: from channel to channel.
+  static func ask(
+    _ runs: [Run], _ y: UnsafeMutablePointer<Float>, _ channels: Int, _ plane: Int, _ finish: Finish
+  ) {
     for run in runs {
-      finish.askForResidual(y + run.place, rows: channels, columns: run.count, stride: targetPlane)
+      finish.askForResidual(y + run.place, rows: channels, columns: run.count, stride: plane)
     }
   }
 

@@ -1,142 +1,68 @@
 import CIntrinsics
 import Microkernels
 
-// One block of columns: its factors, its products and its outputs.
+// What comes before the products of a box, and after them.
 extension StrassenConvolution {
-  /// The factors of a block's samples.
-  func pack(
-    _ block: Block, _ depth: Range<Int>, _ x: UnsafePointer<Float>, _ copied: UnsafeMutablePointer<Float>,
-    to factors: UnsafeMutablePointer<Float>
+  /// The factors of a box's samples, of some of half of the channels.
+  func makeFactors(
+    _ box: PaddedBoxes.Box, _ half: Half, _ channels: Range<Int>, _ x: UnsafePointer<Float>, _ room: Room,
+    _ scratch: UnsafeMutablePointer<Float>, to factors: UnsafeMutablePointer<Float>
   ) {
-    let vectors = block.shape.vectors
-    let wide = vectors * shapes.lanes
-    var (upper, lower, stride) = (x, x, sourcePlane)
-    if let runs = block.runs {
-      let count = block.outputs.count
-      stride = 2 * wide
-      for half in 0..<2 {
-        let rows = depth.lowerBound + half * halfDepth..<depth.upperBound + half * halfDepth
-        let copied = copied + half * depth.count * stride
-        columns.pack(kernels, runs, rows: rows, from: x, to: copied, rowStride: stride)
-        if count < stride {
-          for d in 0..<depth.count {
-            (copied + d * stride + count).update(repeating: 0, count: stride - count)
-          }
-        }
-      }
-      (upper, lower) = (UnsafePointer(copied), UnsafePointer(copied + depth.count * stride))
-    } else {
-      upper = x + (depth.lowerBound * sourcePlane + block.outputs.lowerBound)
-      lower = upper + halfDepth * sourcePlane
+    let (kernels, lanes) = (product.kernels, product.shapes.lanes)
+    let copies = factors - 2 * (room.copy + room.turned)
+    let samples = (0..<2).map { part in
+      let samples = boxes.samples(
+        kernels, box, channels: channels.count, x + (part * halfChannels + channels.lowerBound) * sourcePlane,
+        sourcePlane: sourcePlane, copy: copies + part * room.copy)
+      if !turns { return samples }
+      let turned = copies + 2 * room.copy + part * room.turned
+      kernels.transpose(
+        samples, sourceStride: boxes.planeStride, turned, outStride: factorStride, rows: channels.count,
+        columns: box.reach)
+      return UnsafePointer(turned)
     }
-    kernels.strassenSamples(
-      upper, lower, stride: stride, depth: depth.count, vectors: vectors, factors,
-      step: factorStep(depth.count, wide))
+    let distance = half.distance * (turns ? factorStride : 1)
+    kernels.strassenFactors(
+      samples[0], samples[0] + distance, samples[1], samples[1] + distance,
+      stride: turns ? factorStride : boxes.planeStride, rows: turns ? half.reach : channels.count,
+      vectors: (turns ? channels.count : half.reach).dividedRoundingUp(by: lanes), factors,
+      outStride: factorStride, step: factorStep)
   }
 
-  /// The products of a panel.
-  /// - Parameters:
-  ///   - start: a vector of zeros where products do not add to what is there.
-  ///   - nextPanel: from the panel's weights to those that are read next; 0 where they are read again.
-  func multiply(
-    _ weights: UnsafePointer<Float>, rows: Int, _ factors: UnsafePointer<Float>,
-    _ shape: BlockShape, depth: Int, to products: UnsafeMutablePointer<Float>, start: UnsafePointer<Float>?,
-    nextPanel: Int
-  ) {
-    let vectors = shape.vectors
-    let wide = vectors * shapes.lanes
-    let tall = shapes.rows[vectors - 1]
-    let step = shapes.panelRows * depth
-    var tile = ConvolveTile(
-      a: weights, b: factors, bStride: wide, depth: depth, c: products, cStride: wide,
-      start: start ?? UnsafePointer(products), startRowStep: start == nil ? wide : 0,
-      startVectorStep: start == nil ? shapes.lanes : 0, residual: nil, ahead: 0, least: -.infinity,
-      most: .infinity)
-    /// Meanwhile the weights of the next product are asked for.
-    func ahead(_ i: Int, row: Int) -> Int {
-      let ahead = i < 6 ? step : nextPanel == 0 ? 0 : nextPanel - 6 * step
-      return ahead == 0 ? 0 : shapes.ahead(ahead, row: row, vectors: vectors, depth: depth)
-    }
-    if vectors == shapes.vectors, rows == shapes.panelRows, !shape.isHalf {
-      let tilesAPanel = shapes.panelRows / tall
-      var tiles = ConvolveTiles(
-        tile: tile, count: 6 * tilesAPanel, panelStep: step, bPanelStep: factorStep(depth, wide),
-        firstAhead: ahead(0, row: 0), otherAhead: ahead(0, row: tall), samples: nil,
-        samplesStep: 0, lines: nil, lineCount: 0, samplesLeft: 0, samplesTogether: 0)
-      kernels.multiplyTiles(&tiles)
-      (tiles.count, tiles.firstAhead, tiles.otherAhead) = (tilesAPanel, ahead(6, row: 0), ahead(6, row: tall))
-      kernels.multiplyTiles(&tiles)
-      return
-    }
-    for i in 0..<7 {
-      let products = products + i * shapes.panelRows * wide
-      if !shape.needs(i) {
-        products.update(repeating: 0, count: shapes.panelRows * wide)
-        continue
-      }
-      tile.b = factors + i * factorStep(depth, wide)
-      var row = 0
-      while row < rows {
-        let count = shapes.tileRows(left: rows - row, vectors: vectors)
-        tile.a = weights + (i * step + row)
-        tile.ahead = ahead(i, row: row)
-        tile.c = products + row * wide
-        if start == nil { tile.start = UnsafePointer(tile.c) }
-        kernels.multiplyTile(&tile, rows: count, vectors: vectors)
-        row += count
-      }
-    }
-  }
-
-  func askForResiduals(_ block: Block, _ rows: Range<Int>, _ piece: Piece) {
-    for half in 0..<2 {
-      piece.finish.askForResidual(
-        outputs(block, rows, half, piece), rows: rows.count, columns: block.outputs.count,
-        stride: targetPlane)
-    }
-  }
-
-  /// A block's first output in the first of some rows of a half.
-  func outputs(
-    _ block: Block, _ rows: Range<Int>, _ half: Int, _ piece: Piece
-  ) -> UnsafeMutablePointer<Float> {
-    piece.y + ((half * halfRows + rows.lowerBound) * targetPlane + block.outputs.lowerBound)
-  }
-
-  /// Stores the outputs of a panel's rows, finished.
+  /// Stores the outputs of a panel of one half of the channels, finished.
   func store(
-    _ block: Block, _ rows: Range<Int>, _ products: UnsafePointer<Float>, _ piece: Piece,
-    _ aside: UnsafeMutablePointer<Float>
+    _ products: UnsafePointer<Float>, step: Int, _ weights: WeightPanels, _ panel: Int, part: Int, _ half: Half,
+    _ runs: [DirectConvolution.Run], bias: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>,
+    _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
-    let lanes = shapes.lanes
-    let vectors = block.shape.vectors
-    let wide = vectors * lanes
-    let count = block.outputs.count
-    let upper = outputs(block, rows, 0, piece)
-    let lower = outputs(block, rows, 1, piece)
-    let isAside = count % lanes != 0
-    let finish = piece.finish
-    let bounds = isAside ? finish.bounds : finish.sumBounds
-    let bias = piece.bias + rows.lowerBound * lanes
-    var o = ConvolveStrassenOutput(
-      products: products, productStep: shapes.panelRows * wide,
-      rows: rows.count, vectors: vectors, upper: isAside ? aside : upper,
-      lower: isAside ? aside + rows.count * 2 * wide : lower, stride: isAside ? 2 * wide : targetPlane,
-      leftVectors: isAside ? vectors : min(vectors, count / lanes),
-      rightVectors: isAside ? vectors : max(0, count / lanes - vectors), upperBias: bias,
-      lowerBias: bias + panels * shapes.panelRows * lanes,
-      residual: isAside ? nil : finish.residual(of: upper), least: bounds.least,
-      most: bounds.most)
-    kernels.strassenOutputs(&o)
-    let rest = isAside ? finish.afterBounds : finish.afterSumBounds
-    for (half, out) in [upper, lower].enumerated() {
-      if isAside {
-        for i in 0..<rows.count {
-          rest.store(aside + (half * rows.count + i) * 2 * wide, to: out + i * targetPlane, count: count)
+    let (lanes, wide) = (product.shapes.lanes, weights.widths[panel])
+    let (bounds, rest) = (finish.sumBounds, finish.afterSumBounds)
+    for channel in stride(from: 0, to: wide, by: lanes) {
+      let row = weights.firstRows[panel] + channel
+      let columns = min(lanes, halfRows - row)
+      if columns <= 0 { break }
+      for right in 0..<2 {
+        // The output in the middle is the first half's.
+        let outputs = right == 0 ? 0..<half.count : half.count..<half.shift + half.count
+        let sums = Self.sums[2 * part + right]
+        for run in runs {
+          let within = outputs.clamped(to: run.first..<run.first + run.count)
+          if within.isEmpty { continue }
+          let place = (within.lowerBound - right * half.shift) * wide + channel
+          let out = y + (row * targetPlane + run.place + within.lowerBound - run.first)
+          var o = ConvolveStrassenOutput(
+            first: products + (sums[0] * step + place), second: products + (sums[1] * step + place),
+            third: sums.count > 2 ? products + (sums[2] * step + place) : nil,
+            fourth: sums.count > 2 ? products + (sums[3] * step + place) : nil, stride: wide,
+            rows: within.count, columns: columns, bias: bias + row, out: out, outStride: targetPlane,
+            residual: finish.residual(of: out), scratch: scratch, least: bounds.least, most: bounds.most)
+          product.kernels.strassenOutputs(&o)
+          rest(out, rows: columns, columns: within.count, stride: targetPlane)
         }
-      } else {
-        rest(out, rows: rows.count, columns: count, stride: targetPlane)
       }
     }
   }
+
+  /// Of C11, C12, C21 and C22 the products that are added, and the one that is taken away.
+  private static let sums = [[0, 4, 2, 5], [1, 5], [6, 4], [0, 1, 3, 6]]
 }

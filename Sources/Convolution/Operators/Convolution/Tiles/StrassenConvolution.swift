@@ -1,62 +1,55 @@
 import Microkernels
 import Tensors
 
-/// Convolution as a product of the weights and the matrix of columns, as ``TiledConvolution``'s, with seven eighths of the
-/// multiplications: both halves of the output channels, of the depth and of a block of columns make matrices of 2x2 blocks,
-/// which Strassen's algorithm (Gaussian elimination is not optimal, Numerische Mathematik 13, 1969) multiplies by seven
-/// products instead of eight.
+/// Convolution as ``DirectConvolution``'s, with seven eighths of the multiplications: both halves of the output channels, of the
+/// input channels and of a box's outputs make matrices of 2x2 blocks, which Strassen's algorithm (Gaussian elimination is not
+/// optimal, Numerische Mathematik 13, 1969) multiplies by seven products instead of eight.
 ///
-/// The weights' factors are made once. The samples' are made block by block, for all output channels, and stay in the
-/// second-level cache, while a panel of rows at a time becomes seven products, and these outputs, finished.
+/// The weights' factors are made once. The samples' are made box by box, and stay in the second-level cache, while a panel of
+/// channels of both halves at a time becomes seven products, and these outputs, finished.
 struct StrassenConvolution: PlannedConvolution {
-  let kernels = Microkernels()
-  let columns: ColumnSource
-  let shapes: TileShapes
-  private var weights: [WeightPanels] = []
-  /// One vector a row: of the upper half of a group's output channels and of the lower, each filled up to whole panels.
+  let product = DirectProduct()
+  let boxes: PaddedBoxes
+  /// Of boxes of one size.
+  let halves: [Half]
+  /// Where the outputs of each box go in their plane.
+  private let targets: [[DirectConvolution.Run]]
+  /// Panels of half of a group's output channels: of each pass, seven factors.
+  private var weights: [WeightPanels]
+  /// Of both halves of all groups, each filled up to whole panels.
   private var bias: [Float] = []
-  /// Half of a group's output channels, and of its input channels; half of the depth.
+  /// Half of a group's output channels, and the same filled up to whole panels.
   let halfRows: Int
-  private let halfChannels: Int
-  let halfDepth: Int
+  private let filled: Int
+  let halfChannels: Int
   private let groups: Int
   private let batch: Int
   let sourcePlane: Int
   let targetPlane: Int
-  private let blocks: [Block]
-  /// Of half the depth, the part that goes through at once: its factors of a block take a quarter of the second level.
-  private let passDepth: Int
-  /// Whether a block's factors are kept for the whole depth, so that a panel goes through all of it before the next.
-  private let keepsFactors: Bool
-  /// Blocks that go through together, so that weights are read once for all of them.
-  private let blocksTogether: Int
+  /// Parts of half of the input channels, one for each pass over a panel.
+  let passes: [Range<Int>]
+  /// As many channels as the first has.
+  let passChannels: Int
+  /// Where each step of a pass is in a factor.
+  private let depthOffsets: [Int32]
+  /// From row to row of a factor.
+  let factorStride: Int
+  /// From factor to factor. A cache line more than they take, so that no two are a power of two apart.
+  let factorStep: Int
+  /// Whether the depth of a factor's samples lies side by side.
+  let turns: Bool
 
-  /// Columns that go through together: two halves side by side, or the left one alone.
-  struct Block: Sendable {
-    let outputs: Range<Int>
-    let shape: BlockShape
-    /// How columns are copied together; nil where they are read where they lie.
-    let runs: ColumnSource.BlockRuns?
-  }
-
-  /// Vectors of a half of a block of columns, and whether there is no right one: then four products are enough.
-  struct BlockShape: Sendable {
-    let vectors: Int
-    let isHalf: Bool
-
-    /// Vectors of all columns.
-    var allVectors: Int { isHalf ? vectors : 2 * vectors }
-    /// Whether outputs need a product: without a right half M3 and M5 are zeros, and nothing takes M6.
-    func needs(_ product: Int) -> Bool { !isHalf || product < 2 || product == 3 || product == 6 }
-
-    var productCount: Int { isHalf ? 4 : 7 }
-
-    /// Cycles of one step of the depth.
-    func cycles(_ shapes: TileShapes, halfRows: Int) -> Double {
-      let tall = shapes.rows[vectors - 1]
-      return Double(productCount * halfRows.dividedRoundingUp(by: tall))
-        * shapes.step(rows: Double(tall), vectors: Double(vectors))
-    }
+  /// A half of a box's outputs: the first ones, or as many of the last. The one in the middle is in both.
+  struct Half: Sendable {
+    let count: Int
+    /// Outputs that the second half begins after.
+    let shift: Int
+    /// From a sample of the first half to the second's.
+    let distance: Int
+    /// Samples from the first that it reads to the last.
+    let reach: Int
+    /// Where each output reads in a factor.
+    let offsets: [Int32]
   }
 
   /// Whether the channels have halves.
@@ -64,67 +57,71 @@ struct StrassenConvolution: PlannedConvolution {
     (g.inChannels / g.groups) % 2 == 0 && (g.outChannels / g.groups) % 2 == 0
   }
 
-  /// The cheapest blocks of so many outputs: those of the least cost a column, and at the end whatever is cheapest together.
-  static func blockShapes(_ shapes: TileShapes, outputs: Int, halfRows: Int) -> [BlockShape] {
-    let choices = (1...shapes.vectors).flatMap { vectors in
-      [false, true].map { BlockShape(vectors: vectors, isHalf: $0) }
-    }
-    let costs = choices.map { $0.cycles(shapes, halfRows: halfRows) }
-    let common = choices.indices.min {
-      costs[$0] / Double(choices[$0].allVectors) < costs[$1] / Double(choices[$1].allVectors)
-    }!
-    let all = outputs.dividedRoundingUp(by: shapes.lanes)
-    let same = max(0, all - 4 * shapes.vectors) / choices[common].allVectors
-    var blocks = [BlockShape](repeating: choices[common], count: same)
-    var left = all - same * choices[common].allVectors
-    // Of the cheapest blocks of n vectors, the one before which the others come.
-    var best: [(cost: Double, last: Int)] = [(0, 0)]
-    for n in 0..<left {
-      best.append(
-        choices.indices.map { (best[max(0, n + 1 - choices[$0].allVectors)].cost + costs[$0], $0) }
-          .min { $0.0 < $1.0 }!)
-    }
-    while left > 0 {
-      blocks.append(choices[best[left].last])
-      left -= blocks[blocks.count - 1].allVectors
-    }
-    return blocks
-  }
+  /// About the outputs of a box, whatever the threads: each one's sums depend on which others it is multiplied with.
+  static let boxOutputs = 128
 
   /// - Precondition: ``accepts(_:)`` the geometry.
   init(forward g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
-    let columns = ColumnSource(
-      (0..<3).map { AxisTaps(g, axis: $0) }, source: g.input, kernel: g.kernel, fill: Float(g.mode.fillValue))
-    let shapes = kernels.tileShapes
+    let (shapes, lanes) = (product.shapes, product.shapes.lanes)
     halfRows = g.outChannels / g.groups / 2
     halfChannels = g.inChannels / g.groups / 2
-    halfDepth = halfChannels * columns.taps
     (groups, batch) = (g.groups, g.batch)
-    sourcePlane = g.input.reduce(1, *)
-    targetPlane = g.output.reduce(1, *)
-    var first = 0
-    blocks = Self.blockShapes(shapes, outputs: columns.outputs, halfRows: halfRows).map { shape in
-      let wide = shape.allVectors * shapes.lanes
-      let outputs = first..<min(columns.outputs, first + wide)
-      first = outputs.upperBound
-      let isInPlace = columns.isIdentity && outputs.count == wide
-      return Block(
-        outputs: outputs, shape: shape,
-        runs: isInPlace && !shape.isHalf ? nil : columns.blockRuns(outputs))
+    (sourcePlane, targetPlane) = (g.input.reduce(1, *), g.output.reduce(1, *))
+    let boxes = PaddedBoxes(
+      (0..<3).map { AxisTaps(g, axis: $0) }, largest: Self.boxOutputs, fill: Float(g.mode.fillValue))
+    self.boxes = boxes
+    targets = boxes.boxes.map { DirectConvolution.runs($0, g.output) }
+    let taps = boxes.tapOffsets.count
+    turns = shapes.asksInParts && taps == 1 && halfChannels > 1
+    let reach = boxes.boxes.map { Self.half($0, boxes, step: 1).reach }.max() ?? 0
+    // The factors of a pass take half of the second level at most.
+    let most = CacheSizes.current.level2 / 2 / (7 * MemoryLayout<Float>.stride * max(1, reach))
+    let passDepth = turns ? product.contiguousPassDepth : product.passDepth(sampleLines: 1.5)
+    let passCount = halfChannels.dividedRoundingUp(by: max(1, min(most, passDepth * 3 / 2 / max(1, taps))))
+    let passChannels = halfChannels.dividedRoundingUp(by: max(1, passCount))
+    passes =
+      halfChannels == 0
+      ? [0..<0]
+      : Swift.stride(from: 0, to: halfChannels, by: passChannels).map { [halfChannels] in
+        $0..<min(halfChannels, $0 + passChannels)
+      }
+    self.passChannels = passChannels
+    let factorStride =
+      turns ? passChannels.dividedRoundingUp(by: 16) * 16 + 8 : reach.dividedRoundingUp(by: lanes) * lanes
+    self.factorStride = factorStride
+    factorStep = factorStride * (turns ? reach : passChannels) + 16
+    depthOffsets =
+      turns
+      ? (0..<passChannels).map { Int32($0) }
+      : (0..<passChannels).flatMap { c in boxes.tapOffsets.map { Int32(c * factorStride + $0) } }
+    let step = turns ? factorStride : 1
+    var halves: [Half] = []
+    for box in boxes.boxes where box.variant == halves.count {
+      halves.append(Self.half(box, boxes, step: step))
     }
-    (self.columns, self.shapes) = (columns, shapes)
-    let widest = (blocks.map(\.shape.vectors).max() ?? 1) * shapes.lanes * 7 * MemoryLayout<Float>.stride
-    let level2 = CacheSizes.current.level2
-    let passes = max(1, halfDepth.dividedRoundingUp(by: max(1, level2 / 4 / widest)))
-    passDepth = min(max(1, halfDepth), halfDepth.dividedRoundingUp(by: 4 * passes) * 4)
-    keepsFactors = widest * halfDepth <= level2 / 2
-    blocksTogether = max(
-      1,
-      min(Self.longestRun, level2 / 2 / (widest * (passes == 1 ? max(1, halfDepth) : passDepth + halfRows))))
+    self.halves = halves
+    let widths = shapes.panelVectors(channels: halfRows).map { $0 * lanes }
+    filled = widths.reduce(0, +)
     weights = [WeightPanels](
-      repeating: WeightPanels(rows: halfRows, depth: 7 * halfDepth, panelRows: shapes.panelRows),
-      count: g.groups)
+      repeating: WeightPanels(rows: halfRows, depth: 7 * halfChannels * taps, widths: widths), count: g.groups)
     fill(w, bias)
+  }
+
+  /// - Parameter step: from sample to sample of a factor.
+  private static func half(_ box: PaddedBoxes.Box, _ boxes: PaddedBoxes, step: Int) -> Half {
+    let offsets = boxes.offsets[box.variant]
+    var count = (box.count + 1) / 2
+    if offsets.last.map({ Int($0) + 1 != box.count }) ?? false {
+      // Outputs of rows apart from each other: the halves are of whole rows, or planes.
+      let sizes = box.outputs.map(\.count)
+      let axis = sizes.firstIndex { $0 > 1 } ?? 2
+      count = (sizes[axis] + 1) / 2 * sizes[(axis + 1)...].reduce(1, *)
+    }
+    let shift = box.count - count
+    let first = offsets[..<count]
+    return Half(
+      count: count, shift: shift, distance: shift < box.count ? Int(offsets[shift]) : 0,
+      reach: Int(first.last ?? 0) + (boxes.tapOffsets.last ?? 0) + 1, offsets: first.map { $0 * Int32(step) })
   }
 
   mutating func repack(_ w: Tensor<Float>, _ bias: [Float]?) -> Bool {
@@ -132,37 +129,33 @@ struct StrassenConvolution: PlannedConvolution {
     return true
   }
 
-  mutating func releaseWeights() {
-    weights.release()
-  }
+  mutating func releaseWeights() { weights.release() }
 
-  /// A panel of the upper half's rows has for each part of the depth seven factors: those rows, those of the lower half, or
-  /// sums of them.
   private mutating func fill(_ w: Tensor<Float>, _ bias: [Float]?) {
-    let (halfRows, halfDepth, passDepth) = (halfRows, halfDepth, passDepth)
-    self.bias = TileProduct(kernels).biasVectors(bias, parts: 2 * groups, rows: halfRows)
-    let (taps, indices, halfChannels) = (columns.taps, columns.kernelIndices, halfChannels)
-    let kernel = w.shape.dimensions[2...].reduce(1, *)
+    let (halfRows, filled) = (halfRows, filled)
+    self.bias = (0..<2 * groups * filled).map { i in
+      i % filled < halfRows ? bias?[i / filled * halfRows + i % filled] ?? 0 : 0
+    }
+    let (kernels, passes, taps) = (product.kernels, passes, boxes.tapOffsets.count)
+    let (depth, passDepth) = (halfChannels * taps, passChannels * taps)
     w.withUnsafeBufferPointer { w in
+      let w = w.baseAddress!
       weights.refill { group, first, count, wide, out in
-        for j in 0..<count {
-          let upper = (group &* 2 &* halfRows &+ first &+ j) &* 2 &* halfChannels &* kernel
-          let lower = upper &+ halfRows &* 2 &* halfChannels &* kernel
-          for d in 0..<halfDepth {
-            let left = d / taps &* kernel &+ indices[d % taps]
-            let right = left &+ halfChannels &* kernel
-            let (a11, a12) = (w[upper &+ left], w[upper &+ right])
-            let (a21, a22) = (w[lower &+ left], w[lower &+ right])
-            let pass = d / passDepth &* passDepth
-            let step = min(passDepth, halfDepth &- pass) &* wide
-            let to = out + (7 &* pass &* wide &+ (d &- pass) &* wide &+ j)
-            to[0] = a11 + a22
-            to[step] = a21 + a22
-            to[2 &* step] = a11
-            to[3 &* step] = a22
-            to[4 &* step] = a11 + a12
-            to[5 &* step] = a21 - a11
-            to[6 &* step] = a12 - a22
+        Scratch.withFloats(4 * passDepth * wide) { blocks in
+          if count < wide { blocks.update(repeating: 0, count: 4 * passDepth * wide) }
+          for pass in passes {
+            let (start, rows) = (pass.lowerBound * taps, pass.count * taps)
+            for block in 0..<4 {
+              let (lower, right) = block.quotientAndRemainder(dividingBy: 2)
+              let row = (2 * group + lower) * halfRows + first
+              kernels.transpose(
+                w + (row * 2 * depth + right * depth + start), sourceStride: 2 * depth,
+                blocks + block * passDepth * wide, outStride: wide, rows: count, columns: rows)
+            }
+            let step = passDepth * wide
+            kernels.strassenFactors(
+              blocks, blocks + step, blocks + 2 * step, blocks + 3 * step, stride: wide, rows: rows,
+              vectors: wide / kernels.tileShapes.lanes, out + 7 * start * wide, outStride: wide, step: rows * wide)
           }
         }
       }
@@ -171,146 +164,140 @@ struct StrassenConvolution: PlannedConvolution {
 
   var addsInPlace: Bool { true }
 
-  /// Bytes of packed weights.
   var weightBytes: Int { weights.byteCount }
 
-  private static let longestRun = 8
-
-  private var widest: Int { (blocks.map(\.shape.vectors).max() ?? 1) * shapes.lanes }
-  var panels: Int { halfRows.dividedRoundingUp(by: shapes.panelRows) }
-  /// From factor to factor of a block's samples. A cache line more than they take, so that no two are a power of two apart.
-  func factorStep(_ depth: Int, _ wide: Int) -> Int { depth * wide + 16 }
-
   /// Working memory, in elements.
-  private struct Room {
-    /// Columns that are copied together.
-    let columns: Int
-    /// A block's factors.
-    let factors: Int
-    /// Seven products of a panel.
-    let products: Int
-    /// A panel's outputs, where they are not stored in whole vectors.
-    let aside: Int
+  struct Room {
+    /// A pass's samples of half of the channels that are copied together, and of those that are turned round.
+    let copy: Int
+    let turned: Int
+    /// From product to product.
+    let productStep: Int
+    let total: Int
   }
-
-  private var room: Room {
-    Room(
-      columns: 4 * passDepth * widest + shapes.lanes,
-      factors: (keepsFactors ? passes : 1) * 7 * factorStep(passDepth, widest),
-      products: 7 * shapes.panelRows * widest, aside: 4 * shapes.panelRows * widest)
-  }
-
-  private var passes: Int { max(1, halfDepth.dividedRoundingUp(by: passDepth)) }
 
   /// Working memory for so many panels at a time.
-  private func count(_ room: Room, panels: Int) -> Int {
-    room.columns + room.aside + shapes.lanes + blocksTogether * (room.factors + panels * room.products)
+  func room(panels: Int) -> Room {
+    let lanes = product.shapes.lanes
+    let widest = weights.first?.widths.max() ?? 0
+    let copy = boxes.copyCount(channels: passChannels)
+    let turned = turns ? factorStride * (boxes.boxes.map(\.reach).max() ?? 0) : 0
+    let most = halves.map(\.count).max() ?? 0
+    let productStep = (most + max(product.tallest, lanes)) * widest
+    return Room(
+      copy: copy, turned: turned, productStep: productStep,
+      total: widest + lanes + 2 * (copy + turned) + 7 * (factorStep + panels * productStep))
+  }
+
+  /// Panels that go through a pass before the next, and keep their sums meanwhile: those of a step of the loop that threads
+  /// share.
+  private func panelsTogether(threads: Int) -> Int {
+    guard passes.count > 1 else { return 1 }
+    let (pieces, panels) = (batch * groups * boxes.boxes.count, weights[0].widths.count)
+    return pieces % threads == 0 || pieces >= 8 * threads ? panels : panels.dividedRoundingUp(by: threads)
   }
 
   var workspaceBytes: Int {
-    count(room, panels: passes == 1 ? 1 : panels) * MemoryLayout<Float>.stride
+    room(panels: passes.count == 1 ? 1 : weights.first?.widths.count ?? 0).total * MemoryLayout<Float>.stride
   }
 
   func run(
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
   ) {
-    guard batch > 0, !blocks.isEmpty else { return }
-    let runs = blocks.count.dividedRoundingUp(by: blocksTogether)
-    // Where there are few runs, each thread has rows of its own, whose weights it reads alone; it makes all factors for itself.
-    let all = batch * groups * runs
-    let most = min(pool.threadCount, (4 * pool.threadCount).dividedRoundingUp(by: all))
-    let chunkPanels = max(1, panels.dividedRoundingUp(by: most))
-    let chunks = panels.dividedRoundingUp(by: chunkPanels)
-    // A step of the loop is a panel of some blocks; where the depth has parts, some panels, which go through one before the
-    // next.
-    let panelsAStep =
-      passes == 1 ? 1 : pool.threadCount > 1 && keepsFactors ? min(2, chunkPanels) : chunkPanels
-    let steps = chunkPanels.dividedRoundingUp(by: panelsAStep)
-    let biasStep = 2 * panels * shapes.panelRows * shapes.lanes
-    let room = room
+    let (planes, count) = (batch * groups, boxes.boxes.count)
+    guard planes > 0, count > 0, let panels = weights.first?.widths.count, panels > 0 else { return }
+    let together = panelsTogether(threads: pool.threadCount)
+    let steps = panels.dividedRoundingUp(by: together)
+    let room = room(panels: together)
+    pool.parallelSteps(planes * count * steps) { taken in
+      Scratch.withFloats(room.total) { scratch in
+        var made: Int?
+        while let number = taken.next() {
+          let (piece, step) = number.quotientAndRemainder(dividingBy: steps)
+          let (plane, box) = piece.quotientAndRemainder(dividingBy: count)
+          self.box(
+            box, x + plane * 2 * halfChannels * sourcePlane, plane % groups,
+            step * together..<min(panels, (step + 1) * together), into: y + plane * 2 * halfRows * targetPlane,
+            finish, room, scratch, isMade: made == piece && passes.count == 1)
+          made = piece
+        }
+      }
+    }
+  }
+
+  /// The outputs of a box for some panels of channels of both halves.
+  /// - Parameter isMade: whether the samples' factors are there.
+  private func box(
+    _ number: Int, _ x: UnsafePointer<Float>, _ group: Int, _ range: Range<Int>,
+    into y: UnsafeMutablePointer<Float>, _ finish: Finish, _ room: Room,
+    _ scratch: UnsafeMutablePointer<Float>, isMade: Bool
+  ) {
+    let (box, weights, taps) = (boxes.boxes[number], weights[group], boxes.tapOffsets.count)
+    let half = halves[box.variant]
+    let factors = scratch + (room.total - 7 * (factorStep + range.count * room.productStep))
+    let products = factors + 7 * factorStep
+    let zeros = scratch + product.shapes.lanes
+    zeros.update(repeating: 0, count: weights.widths.max()!)
+    for pass in passes {
+      if !isMade { makeFactors(box, half, pass, x, room, scratch, to: factors) }
+      for panel in range {
+        let wide = weights.widths[panel]
+        let isDone = pass.upperBound == halfChannels
+        if isDone {
+          for part in 0..<2 {
+            DirectConvolution.ask(
+              targets[number], y + (part * halfRows + weights.firstRows[panel]) * targetPlane,
+              min(wide, halfRows - weights.firstRows[panel]), targetPlane, finish)
+          }
+        }
+        // After the last panel come the first one's weights for the next pass, and after the last pass the next panel's.
+        let depth = pass.count * taps
+        let next =
+          panel < range.upperBound - 1
+          ? weights.depth * wide
+          : 7 * depth * wide
+            - (isDone ? 0 : (weights.firstRows[panel] - weights.firstRows[range.lowerBound]) * weights.depth)
+        multiply(
+          factors, half, weights, panel, pass.lowerBound * taps, depth: depth, next: next,
+          zeros: pass.lowerBound == 0 ? UnsafePointer(zeros) : nil,
+          to: products + (panel - range.lowerBound) * 7 * room.productStep, step: room.productStep)
+      }
+    }
     bias.withUnsafeBufferPointer { bias in
-      let bias = bias.baseAddress!
-      pool.parallelSteps(chunks * all * steps) { taken in
-        Scratch.withFloats(count(room, panels: panelsAStep)) { scratch in
-          scratch.update(repeating: 0, count: shapes.lanes)
-          var made: Int?
-          while let number = taken.next() {
-            let (run, step) = number.quotientAndRemainder(dividingBy: steps)
-            let (plane, first) = (run % all / runs, run % runs)
-            let chunk = run / all * chunkPanels..<min(panels, (run / all + 1) * chunkPanels)
-            let group = plane % groups
-            weights[group].withPanels { weights in
-              let piece = Piece(
-                x: x + plane * 2 * halfChannels * sourcePlane, y: y + plane * 2 * halfRows * targetPlane,
-                weights: weights, bias: bias + group * biasStep,
-                blocks: first * blocksTogether..<min(blocks.count, (first + 1) * blocksTogether),
-                panels: (chunk.lowerBound + step * panelsAStep..<chunk.lowerBound + (step + 1) * panelsAStep)
-                  .clamped(to: chunk),
-                finish: finish)
-              multiply(piece, room, scratch, isMade: keepsFactors && made == run % all)
-            }
-            made = run % all
+      for panel in range {
+        let products = products + (panel - range.lowerBound) * 7 * room.productStep
+        for part in 0..<2 {
+          store(
+            products, step: room.productStep, weights, panel, part: part, half, targets[number],
+            bias: bias.baseAddress! + (2 * group + part) * filled, to: y + part * halfRows * targetPlane, scratch,
+            finish)
+        }
+      }
+    }
+  }
+
+  /// The seven products of a panel and a pass, in the order of the left factors.
+  /// - Parameter next: from the first factor to what is read after the last.
+  private func multiply(
+    _ factors: UnsafePointer<Float>, _ half: Half, _ weights: WeightPanels, _ panel: Int, _ start: Int,
+    depth: Int, next: Int, zeros: UnsafePointer<Float>?, to products: UnsafeMutablePointer<Float>, step: Int
+  ) {
+    let wide = weights.widths[panel]
+    let first = weights.firstRows[panel] * weights.depth + 7 * start * wide
+    weights.withPanels { panels in
+      half.offsets.withUnsafeBufferPointer { offsets in
+        depthOffsets.withUnsafeBufferPointer { depthOffsets in
+          for (i, right) in Self.rightFactors.enumerated() {
+            product.run(
+              factors + right * factorStep, offsets, depthOffsets: depthOffsets.baseAddress!, isContiguous: turns,
+              depth: depth, panels + (first + i * depth * wide), wide: wide, bias: zeros,
+              ahead: i < 6 ? depth * wide : next - 6 * depth * wide, to: products + i * step)
           }
         }
       }
     }
   }
 
-  /// What a thread works on.
-  struct Piece {
-    /// The group's first planes.
-    let x: UnsafePointer<Float>
-    let y: UnsafeMutablePointer<Float>
-    let weights: UnsafePointer<Float>
-    let bias: UnsafePointer<Float>
-    let blocks: Range<Int>
-    /// Of each half of the output channels.
-    let panels: Range<Int>
-    let finish: Finish
-  }
-
-  /// - Parameters:
-  ///   - scratch: begins with a vector of zeros.
-  ///   - isMade: whether it has the blocks' factors.
-  private func multiply(
-    _ piece: Piece, _ room: Room, _ scratch: UnsafeMutablePointer<Float>, isMade: Bool
-  ) {
-    let zeros = scratch
-    let aside = zeros + shapes.lanes
-    let copied = aside + room.aside
-    let factors = copied + room.columns
-    let products = factors + blocksTogether * room.factors
-    let panelStep = 7 * halfDepth * shapes.panelRows
-    var d = 0
-    repeat {
-      let depth = d..<min(halfDepth, d + passDepth)
-      let isLast = depth.upperBound == halfDepth
-      let factors = factors + (keepsFactors ? d / passDepth * 7 * factorStep(passDepth, widest) : 0)
-      if !isMade {
-        for (i, block) in blocks[piece.blocks].enumerated() {
-          pack(block, depth, piece.x, copied, to: factors + i * room.factors)
-        }
-      }
-      for panel in piece.panels {
-        let weights = piece.weights + (panel * panelStep + 7 * d * shapes.panelRows)
-        let rows = panel * shapes.panelRows..<min(halfRows, (panel + 1) * shapes.panelRows)
-        // After the last panel come the first one's weights for the next part, and after the last part the next panel's.
-        let next =
-          panel < piece.panels.upperBound - 1
-          ? panelStep
-          : 7 * depth.count * shapes.panelRows - (isLast ? 0 : (piece.panels.count - 1) * panelStep)
-        for (i, block) in blocks[piece.blocks].enumerated() {
-          let products = products + (i * piece.panels.count + panel - piece.panels.lowerBound) * room.products
-          if isLast { askForResiduals(block, rows, piece) }
-          multiply(
-            weights, rows: rows.count, factors + i * room.factors, block.shape, depth: depth.count,
-            to: products, start: d == 0 ? zeros : nil,
-            // Once they are multiplied with the last block, the next weights are asked for.
-            nextPanel: i == piece.blocks.count - 1 ? next : 0)
-          if isLast { store(block, rows, products, piece, aside) }
-        }
-      }
-      d = depth.upperBound
-    } while d < halfDepth
-  }
+  /// The right factors of M1, M3, M7, M6, M4, M5 and M2: the order of their left ones.
+  private static let rightFactors = [0, 2, 6, 5, 3, 4, 1]
 }

@@ -12,8 +12,14 @@ struct WeightPanels: Sendable {
 
   /// Panels of as many rows as a tile of one vector has, yet to be filled. Tiles of more vectors take a panel in parts.
   init(rows: Int, depth: Int, panelRows: Int) {
-    (self.rows, self.depth) = (rows, depth)
-    widths = [Int](repeating: panelRows, count: rows.dividedRoundingUp(by: panelRows))
+    self.init(
+      rows: rows, depth: depth,
+      widths: [Int](repeating: panelRows, count: rows.dividedRoundingUp(by: panelRows)))
+  }
+
+  /// Panels of so many rows, yet to be filled; there may be more than the matrix has.
+  init(rows: Int, depth: Int, widths: [Int]) {
+    (self.rows, self.depth, self.widths) = (rows, depth, widths)
     firstRows = widths.sumsBefore
     storage = Tensor(unsafeUninitializedShape: [0]) { _ in }
   }
@@ -25,10 +31,7 @@ struct WeightPanels: Sendable {
     rows: Int, depth: Int, widths: [Int],
     fill: (_ first: Int, _ count: Int, _ wide: Int, _ out: UnsafeMutablePointer<Float>) -> Void
   ) {
-    (self.rows, self.depth, self.widths) = (rows, depth, widths)
-    let firstRows = widths.sumsBefore
-    self.firstRows = firstRows
-    storage = Tensor(unsafeUninitializedShape: [0]) { _ in }
+    self.init(rows: rows, depth: depth, widths: widths)
     refill(fill)
   }
 
