@@ -36,7 +36,8 @@ extension Microkernels {
           panelRows: MicrokernelsAVX512.multiplyTileAccumulators(),
           rows: MicrokernelsAVX512.multiplyTileRows(vectors:),
           directRows: MicrokernelsAVX512.directTileRows(vectors:),
-          asksInParts: MicrokernelsAVX512.tilesAskInParts())
+          asksInParts: MicrokernelsAVX512.tilesAskInParts(),
+          multipliesACycle: convolve_cpu_halves_avx512() != 0 ? 1 : 2)
       case .avx2:
         return TileShapes(
           lanes: MicrokernelsAVX2.vectorLanes(), vectors: MicrokernelsAVX2.multiplyTileVectors(),

@@ -12,13 +12,15 @@ public struct TileShapes: Sendable, Hashable {
   public let directRows: [Int]
   /// Whether tiles ask for weights in parts; see `ConvolveTile` and `ConvolveDirectTile`.
   public let asksInParts: Bool
+  /// Vectors that a core multiplies and adds in a cycle.
+  public let multipliesACycle: Int
 
   init(
     lanes: Int, vectors: Int, panelRows: Int, rows: (Int) -> Int, directRows: (Int) -> Int,
-    asksInParts: Bool
+    asksInParts: Bool, multipliesACycle: Int = 2
   ) {
     (self.lanes, self.vectors, self.panelRows) = (lanes, vectors, panelRows)
-    self.asksInParts = asksInParts
+    (self.asksInParts, self.multipliesACycle) = (asksInParts, multipliesACycle)
     self.rows = (1...vectors).map(rows)
     self.directRows = (1...vectors).map(directRows)
   }

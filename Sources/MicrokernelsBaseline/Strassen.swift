@@ -60,73 +60,103 @@ public func strassenFactors(
 @inline(never)
 public func strassenOutputs(_ outputs: UnsafePointer<ConvolveStrassenOutput>) {
   let o = outputs.pointee
-  let (bias, least, most) = (load(o.bias), Vector(repeating: o.least), Vector(repeating: o.most))
-  let zero = Vector(repeating: 0)
   var first = 0
-  #if AVX512
-    let end = o.rows
-  #else
-    let end = o.rows &- lanes &+ 1
-  #endif
-  while first < end {
-    var rows: InlineArray<16, Vector> = [
-      zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero,
-    ]
-    var i = 0
-    while i < lanes {
-      let place = (first &+ i) &* o.stride
-      rows[unchecked: i] = load(o.first + place) + load(o.second + place) + bias
-      i = i &+ 1
-    }
-    if let third = o.third, let fourth = o.fourth {
-      i = 0
-      while i < lanes {
-        let place = (first &+ i) &* o.stride
-        rows[unchecked: i] += load(third + place) - load(fourth + place)
-        i = i &+ 1
-      }
-    }
-    rows = transposed(rows)
+  if o.columns == lanes {
+    // A square that is less than a quarter full takes longer than its rows one by one.
     #if AVX512
-      // The last rows of all may be fewer than a vector holds.
-      let mask = laneMask(o.rows &- first)
-      i = 0
-      while i < lanes {
-        if i < o.columns {
-          let place = i &* o.outStride &+ first
-          var sum = rows[unchecked: i]
-          if let residual = o.residual { sum += loadLanes(residual + place, mask) }
-          storeLanes(minimum(most, maximum(least, sum)), o.out + place, mask)
-        }
-        i = i &+ 1
-      }
+      let end = o.rows &- lanes / 4
     #else
-      i = 0
-      while i < lanes {
-        if i < o.columns {
-          let place = i &* o.outStride &+ first
-          var sum = rows[unchecked: i]
-          if let residual = o.residual { sum += load(residual + place) }
-          store(minimum(most, maximum(least, sum)), o.out + place)
-        }
-        i = i &+ 1
-      }
+      let end = o.rows &- lanes &+ 1
     #endif
-    first = first &+ lanes
+    while first < end {
+      strassenSquare(outputs, first)
+      first = first &+ lanes
+    }
   }
-  // Rows that fill no vector, number by number.
+  // Number by number.
   while first < o.rows {
     let place = first &* o.stride
-    var sums = load(o.first + place) + load(o.second + place) + bias
-    if let third = o.third, let fourth = o.fourth { sums += load(third + place) - load(fourth + place) }
-    store(sums, o.scratch)
+    var sums = load(o.first + place) + load(o.second + place)
+    if let third = o.third, let fourth = o.fourth { sums = sums + load(third + place) - load(fourth + place) }
+    store(sums + load(o.bias), o.scratch)
     var i = 0
     while i < o.columns {
       let to = i &* o.outStride &+ first
-      let sum = o.scratch[i] + (o.residual.map { $0[to] } ?? 0)
+      var sum = o.scratch[i]
+      if let residual = o.residual { sum += residual[to] }
       o.out[to] = min(o.most, max(o.least, sum))
       i = i &+ 1
     }
     first = first &+ 1
+  }
+}
+
+/// As many rows as a vector holds, or the last ones. Loop by loop: longer ones would not be unrolled, which puts the rows in
+/// memory.
+@inline(always)
+func strassenSquare(_ o: UnsafePointer<ConvolveStrassenOutput>, _ first: Int) {
+  let zero = Vector(repeating: 0)
+  var rows: InlineArray<16, Vector> = [
+    zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero,
+  ]
+  let stride = o.pointee.stride
+  let place = first &* stride
+  let (p1, p2, bias) = (o.pointee.first + place, o.pointee.second + place, load(o.pointee.bias))
+  var i = 0
+  while i < lanes {
+    rows[unchecked: i] = load(p1 + i &* stride)
+    i = i &+ 1
+  }
+  i = 0
+  while i < lanes {
+    rows[unchecked: i] += load(p2 + i &* stride)
+    i = i &+ 1
+  }
+  if let third = o.pointee.third, let fourth = o.pointee.fourth {
+    let (p3, p4) = (third + place, fourth + place)
+    i = 0
+    while i < lanes {
+      rows[unchecked: i] += load(p3 + i &* stride)
+      i = i &+ 1
+    }
+    i = 0
+    while i < lanes {
+      rows[unchecked: i] -= load(p4 + i &* stride)
+      i = i &+ 1
+    }
+  }
+  i = 0
+  while i < lanes {
+    rows[unchecked: i] += bias
+    i = i &+ 1
+  }
+  rows = transposed(rows)
+  let outStride = o.pointee.outStride
+  #if AVX512
+    let mask = laneMask(o.pointee.rows &- first)
+  #endif
+  if let residual = o.pointee.residual {
+    let residual = residual + first
+    i = 0
+    while i < lanes {
+      #if AVX512
+        rows[unchecked: i] += loadLanes(residual + i &* outStride, mask)
+      #else
+        rows[unchecked: i] += load(residual + i &* outStride)
+      #endif
+      i = i &+ 1
+    }
+  }
+  let (least, most) = (Vector(repeating: o.pointee.least), Vector(repeating: o.pointee.most))
+  let out = o.pointee.out + first
+  i = 0
+  while i < lanes {
+    let sum = minimum(most, maximum(least, rows[unchecked: i]))
+    #if AVX512
+      storeLanes(sum, out + i &* outStride, mask)
+    #else
+      store(sum, out + i &* outStride)
+    #endif
+    i = i &+ 1
   }
 }

@@ -258,6 +258,9 @@ typedef struct {
 static inline int convolve_cpu_has_avx2(void) { return __builtin_cpu_supports("x86-64-v3") != 0; }
 /// 1 when processor and operating system support x86-64-v4 (AVX-512 F, BW, CD, DQ, VL).
 static inline int convolve_cpu_has_avx512(void) { return __builtin_cpu_supports("x86-64-v4") != 0; }
+/// 1 when the processor takes 512-bit multiply-adds in halves: Zen 4, which is all of its family that has them. (By its own name
+/// GCC's library does not know it.)
+static inline int convolve_cpu_halves_avx512(void) { return __builtin_cpu_is("amdfam19h") != 0; }
 #endif
 
 typedef float convolve_f32x4 __attribute__((vector_size(16)));

@@ -1,8 +1,8 @@
 import Microkernels
 import Tensors
 
-/// What a convolution costs by each algorithm, reckoned in a core's cycles from its shapes: sums in registers at two
-/// vectors a cycle, samples and weights read at two vectors a cycle, and what is copied, transformed and transposed.
+/// What a convolution costs by each algorithm, reckoned in a core's cycles from its shapes: sums in registers at one
+/// or two vectors a cycle, samples and weights read at two vectors a cycle, and what is copied, transformed and transposed.
 /// The constants are measured on Zen 5; only the order of the results counts.
 struct ConvolutionCost {
   private let geometry: ConvolutionGeometry
@@ -101,7 +101,9 @@ struct ConvolutionCost {
 
   private var strassen: Double {
     let boxes = max(1, outputs.dividedRoundingUp(by: StrassenConvolution.boxOutputs))
-    let half = (outputs.dividedRoundingUp(by: boxes) + 1) / 2
+    // Rows of greater kernels' outputs are halved whole.
+    let unit = taps == 1 ? 1 : max(1, geometry.output[2])
+    let half = (outputs / unit).dividedRoundingUp(by: 2 * boxes) * unit
     let (halfVectors, halfDepth) = (vectors(rows / 2), inputs * taps / 2)
     let tile = directTile(halfVectors)
     let tiles = (Double(half) / tile.tall).rounded(.up)
@@ -110,7 +112,10 @@ struct ConvolutionCost {
     // Entering and leaving a tile takes some 50 cycles.
     let products = 7 * tile.panels * (done / tile.tall * tile.step * halfDepth + tiles * 50)
     let samples = Double(geometry.stride.reduce(1, *) * half)
-    let around = inputs / 2 * (samples / Double(shapes.lanes)).rounded(.up) * 20 + 4 * halfVectors * Double(half) * 5
+    // Vectors take as many cycles to be moved as to be multiplied and added.
+    let slow = 2 / Double(shapes.multipliesACycle)
+    let around =
+      slow * (inputs / 2 * (samples / Double(shapes.lanes)).rounded(.up) * 20 + 4 * halfVectors * Double(half) * 11)
     return Double(boxes) * (products + around) + waiting(weights: 1.75 * taps, while: Double(boxes) * products)
   }
 

@@ -20,7 +20,7 @@ struct StrassenConvolution: PlannedConvolution {
   private var bias: [Float] = []
   /// Half of a group's output channels, and the same filled up to whole panels.
   let halfRows: Int
-  private let filled: Int
+  let filled: Int
   let halfChannels: Int
   private let groups: Int
   private let batch: Int
@@ -36,8 +36,6 @@ struct StrassenConvolution: PlannedConvolution {
   let factorStride: Int
   /// From factor to factor. A cache line more than they take, so that no two are a power of two apart.
   let factorStep: Int
-  /// Whether the depth of a factor's samples lies side by side.
-  let turns: Bool
 
   /// A half of a box's outputs: the first ones, or as many of the last. The one in the middle is in both.
   struct Half: Sendable {
@@ -67,16 +65,20 @@ struct StrassenConvolution: PlannedConvolution {
     halfChannels = g.inChannels / g.groups / 2
     (groups, batch) = (g.groups, g.batch)
     (sourcePlane, targetPlane) = (g.input.reduce(1, *), g.output.reduce(1, *))
+    // Rows that lie apart are halved whole.
     let boxes = PaddedBoxes(
-      (0..<3).map { AxisTaps(g, axis: $0) }, largest: Self.boxOutputs, fill: Float(g.mode.fillValue))
+      (0..<3).map { AxisTaps(g, axis: $0) }, largest: Self.boxOutputs, inSquares: g.kernel != [1, 1, 1],
+      fill: Float(g.mode.fillValue))
     self.boxes = boxes
     targets = boxes.boxes.map { DirectConvolution.runs($0, g.output) }
     let taps = boxes.tapOffsets.count
-    turns = shapes.asksInParts && taps == 1 && halfChannels > 1
-    let reach = boxes.boxes.map { Self.half($0, boxes, step: 1).reach }.max() ?? 0
+    var halves: [Half] = []
+    for box in boxes.boxes where box.variant == halves.count { halves.append(Self.half(box, boxes)) }
+    self.halves = halves
+    let reach = halves.map(\.reach).max() ?? 0
     // The factors of a pass take half of the second level at most.
     let most = CacheSizes.current.level2 / 2 / (7 * MemoryLayout<Float>.stride * max(1, reach))
-    let passDepth = turns ? product.contiguousPassDepth : product.passDepth(sampleLines: 1.5)
+    let passDepth = product.passDepth(sampleLines: 1.5)
     let passCount = halfChannels.dividedRoundingUp(by: max(1, min(most, passDepth * 3 / 2 / max(1, taps))))
     let passChannels = halfChannels.dividedRoundingUp(by: max(1, passCount))
     passes =
@@ -86,20 +88,10 @@ struct StrassenConvolution: PlannedConvolution {
         $0..<min(halfChannels, $0 + passChannels)
       }
     self.passChannels = passChannels
-    let factorStride =
-      turns ? passChannels.dividedRoundingUp(by: 16) * 16 + 8 : reach.dividedRoundingUp(by: lanes) * lanes
+    let factorStride = reach.dividedRoundingUp(by: lanes) * lanes
     self.factorStride = factorStride
-    factorStep = factorStride * (turns ? reach : passChannels) + 16
-    depthOffsets =
-      turns
-      ? (0..<passChannels).map { Int32($0) }
-      : (0..<passChannels).flatMap { c in boxes.tapOffsets.map { Int32(c * factorStride + $0) } }
-    let step = turns ? factorStride : 1
-    var halves: [Half] = []
-    for box in boxes.boxes where box.variant == halves.count {
-      halves.append(Self.half(box, boxes, step: step))
-    }
-    self.halves = halves
+    factorStep = factorStride * passChannels + 16
+    depthOffsets = (0..<passChannels).flatMap { c in boxes.tapOffsets.map { Int32(c * factorStride + $0) } }
     let widths = shapes.panelVectors(channels: halfRows).map { $0 * lanes }
     filled = widths.reduce(0, +)
     weights = [WeightPanels](
@@ -107,21 +99,19 @@ struct StrassenConvolution: PlannedConvolution {
     fill(w, bias)
   }
 
-  /// - Parameter step: from sample to sample of a factor.
-  private static func half(_ box: PaddedBoxes.Box, _ boxes: PaddedBoxes, step: Int) -> Half {
+  private static func half(_ box: PaddedBoxes.Box, _ boxes: PaddedBoxes) -> Half {
     let offsets = boxes.offsets[box.variant]
     var count = (box.count + 1) / 2
-    if offsets.last.map({ Int($0) + 1 != box.count }) ?? false {
+    if offsets.last! + 1 != box.count {
       // Outputs of rows apart from each other: the halves are of whole rows, or planes.
       let sizes = box.outputs.map(\.count)
       let axis = sizes.firstIndex { $0 > 1 } ?? 2
       count = (sizes[axis] + 1) / 2 * sizes[(axis + 1)...].reduce(1, *)
     }
     let shift = box.count - count
-    let first = offsets[..<count]
     return Half(
-      count: count, shift: shift, distance: shift < box.count ? Int(offsets[shift]) : 0,
-      reach: Int(first.last ?? 0) + (boxes.tapOffsets.last ?? 0) + 1, offsets: first.map { $0 * Int32(step) })
+      count: count, shift: shift, distance: Int(offsets[shift]),
+      reach: Int(offsets[count - 1]) + (boxes.tapOffsets.last ?? 0) + 1, offsets: Array(offsets[..<count]))
   }
 
   mutating func repack(_ w: Tensor<Float>, _ bias: [Float]?) -> Bool {
@@ -168,9 +158,8 @@ struct StrassenConvolution: PlannedConvolution {
 
   /// Working memory, in elements.
   struct Room {
-    /// A pass's samples of half of the channels that are copied together, and of those that are turned round.
+    /// A pass's samples of half of the channels that are copied together.
     let copy: Int
-    let turned: Int
     /// From product to product.
     let productStep: Int
     let total: Int
@@ -181,12 +170,11 @@ struct StrassenConvolution: PlannedConvolution {
     let lanes = product.shapes.lanes
     let widest = weights.first?.widths.max() ?? 0
     let copy = boxes.copyCount(channels: passChannels)
-    let turned = turns ? factorStride * (boxes.boxes.map(\.reach).max() ?? 0) : 0
     let most = halves.map(\.count).max() ?? 0
     let productStep = (most + max(product.tallest, lanes)) * widest
     return Room(
-      copy: copy, turned: turned, productStep: productStep,
-      total: widest + lanes + 2 * (copy + turned) + 7 * (factorStep + panels * productStep))
+      copy: copy, productStep: productStep,
+      total: widest + lanes + 2 * copy + 7 * (factorStep + panels * productStep))
   }
 
   /// Panels that go through a pass before the next, and keep their sums meanwhile: those of a step of the loop that threads
@@ -239,7 +227,7 @@ struct StrassenConvolution: PlannedConvolution {
     let zeros = scratch + product.shapes.lanes
     zeros.update(repeating: 0, count: weights.widths.max()!)
     for pass in passes {
-      if !isMade { makeFactors(box, half, pass, x, room, scratch, to: factors) }
+      if !isMade { makeFactors(box, half, pass, x, room, to: factors) }
       for panel in range {
         let wide = weights.widths[panel]
         let isDone = pass.upperBound == halfChannels
@@ -265,13 +253,9 @@ struct StrassenConvolution: PlannedConvolution {
     }
     bias.withUnsafeBufferPointer { bias in
       for panel in range {
-        let products = products + (panel - range.lowerBound) * 7 * room.productStep
-        for part in 0..<2 {
-          store(
-            products, step: room.productStep, weights, panel, part: part, half, targets[number],
-            bias: bias.baseAddress! + (2 * group + part) * filled, to: y + part * halfRows * targetPlane, scratch,
-            finish)
-        }
+        store(
+          products + (panel - range.lowerBound) * 7 * room.productStep, step: room.productStep, weights, panel, half,
+          targets[number], bias: bias.baseAddress! + 2 * group * filled, to: y, scratch, finish)
       }
     }
   }
@@ -289,8 +273,8 @@ struct StrassenConvolution: PlannedConvolution {
         depthOffsets.withUnsafeBufferPointer { depthOffsets in
           for (i, right) in Self.rightFactors.enumerated() {
             product.run(
-              factors + right * factorStep, offsets, depthOffsets: depthOffsets.baseAddress!, isContiguous: turns,
-              depth: depth, panels + (first + i * depth * wide), wide: wide, bias: zeros,
+              factors + right * factorStep, offsets, depthOffsets: depthOffsets.baseAddress!, depth: depth,
+              panels + (first + i * depth * wide), wide: wide, bias: zeros,
               ahead: i < 6 ? depth * wide : next - 6 * depth * wide, to: products + i * step)
           }
         }

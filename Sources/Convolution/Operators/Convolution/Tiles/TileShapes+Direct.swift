@@ -4,8 +4,11 @@ extension TileShapes {
   /// Bytes of the widest tile's columns.
   var bytesAcross: Int { vectors * lanes * MemoryLayout<Float>.stride }
 
-  /// Cycles of one step of the depth in a tile: its multiply-adds, two a cycle, or its reads if those are more.
-  func step(rows: Double, vectors: Double) -> Double { max(rows * vectors, rows + vectors + 1, 8) / 2 }
+  /// Cycles of one step of the depth in a tile: its multiply-adds, or its reads, two a cycle, if those are more; four at least,
+  /// as each sum waits for the one before.
+  func step(rows: Double, vectors: Double) -> Double {
+    max(rows * vectors / Double(multipliesACycle), (rows + vectors + 1) / 2, 4)
+  }
 
   /// Vectors of each panel of output channels, as even as they can be.
   /// - Parameter least: panels that there should be if there are as many vectors.
