@@ -129,6 +129,8 @@ func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
       asked += 8
     #else
       convolve_prefetch(w + t.ahead)
+      // Asked unasked, it costs the largest tile the registers of some sums.
+      if t.aheadToo != 0 { convolve_prefetch(w + t.aheadToo) }
     #endif
     addProducts(to: &sums, &samples, Int(offsets[k]), w, rows, vectors)
     w += t.weightStride

@@ -102,6 +102,8 @@ typedef struct {
   /// How far ahead of `weights` others are asked for, in elements: one cache line with every step's weights, or, where tiles ask
   /// in parts, with every second step the next cache line. 0 where there is nothing to ask for.
   intptr_t ahead;
+  /// A second cache line with every step's weights, where tiles do not ask in parts; 0 where there is none to ask for.
+  intptr_t aheadToo;
   /// Between which numbers the sums are kept before they are written: infinities where they stay as they are.
   float least;
   float most;

@@ -54,6 +54,7 @@ struct DirectProduct: Sendable {
     let linesAStep = wide.dividedRoundingUp(by: 16)
     let weightTiles =
       shapes.asksInParts ? (depth * wide).dividedRoundingUp(by: 16 * max(1, depth / 2)) : linesAStep
+    let tiles = offsets.count.dividedRoundingUp(by: tall)
     func aheadOf(_ asking: Int) -> Int {
       func place(_ asking: Int) -> Int {
         if shapes.asksInParts { return asking * (depth / 2) * 16 }
@@ -70,10 +71,16 @@ struct DirectProduct: Sendable {
         input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets,
         isContiguous: isContiguous ? 1 : 0, depth: depth, weights: weights, weightStride: wide, c: sums,
         cStride: wide, cOffsets: nil, start: bias ?? UnsafePointer(sums), hasOneStart: bias == nil ? 0 : 1,
-        ahead: 0, least: bounds.least, most: bounds.most)
+        ahead: 0, aheadToo: 0, least: bounds.least, most: bounds.most)
       var asking = 0
       shapes.forEachDirectTile(rows: offsets.count, vectors: vectors) { rows in
-        tile.ahead = aheadOf(asking)
+        if !shapes.asksInParts, ahead != 0, tiles < linesAStep {
+          // Fewer tiles than lines: the last ones ask for two.
+          let (first, end) = (asking * linesAStep / tiles, (asking + 1) * linesAStep / tiles)
+          (tile.ahead, tile.aheadToo) = (ahead + first * 16, end - first > 1 ? ahead + (first + 1) * 16 : 0)
+        } else {
+          tile.ahead = aheadOf(asking)
+        }
         asking += 1
         if let sumOffsets {
           tile.cOffsets = sumOffsets + rows.lowerBound

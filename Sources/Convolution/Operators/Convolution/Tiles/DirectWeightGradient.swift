@@ -141,7 +141,7 @@ struct DirectWeightGradient: Sendable {
                 input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets.baseAddress!,
                 isContiguous: 0, depth: box.count, weights: upstream + (n * outputs + done) * step,
                 weightStride: step, c: sums, cStride: wide, cOffsets: nil, start: UnsafePointer(sums),
-                hasOneStart: 0, ahead: 0, least: -.infinity, most: .infinity)
+                hasOneStart: 0, ahead: 0, aheadToo: 0, least: -.infinity, most: .infinity)
               shapes.forEachDirectTile(rows: places.count, vectors: vectors) { rows in
                 tile.outputOffsets = UnsafePointer(offsets.baseAddress!) + rows.lowerBound
                 tile.c = sums + rows.lowerBound * wide
