@@ -18,17 +18,21 @@ extension Microkernels {
     #if arch(x86_64)
       case .avx512:
         MicrokernelsAVX512.strassenFactors(
-          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride, step: step)
+          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride,
+          step: step)
       case .avx2:
         MicrokernelsAVX2.strassenFactors(
-          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride, step: step)
+          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride,
+          step: step)
       case .baseline:
         MicrokernelsBaseline.strassenFactors(
-          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride, step: step)
+          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride,
+          step: step)
     #else
       default:
         MicrokernelsBaseline.strassenFactors(
-          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride, step: step)
+          x11, x12, x21, x22, stride: stride, rows: rows, vectors: vectors, out, outStride: outStride,
+          step: step)
     #endif
     }
   }

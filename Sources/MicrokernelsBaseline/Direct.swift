@@ -73,7 +73,8 @@ func direct1(_ t: UnsafePointer<ConvolveDirectTile>) { direct(t.pointee, 1, wide
 /// One step of the depth.
 @inline(always)
 func addProducts(
-  to sums: inout InlineArray<24, Vector>, _ samples: inout InlineArray<8, UnsafePointer<Float>>, _ offset: Int,
+  to sums: inout InlineArray<24, Vector>, _ samples: inout InlineArray<8, UnsafePointer<Float>>,
+  _ offset: Int,
   _ w: UnsafePointer<Float>, _ rows: Int, _ vectors: Int
 ) {
   var i = 0

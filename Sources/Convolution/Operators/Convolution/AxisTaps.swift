@@ -16,6 +16,9 @@ struct AxisTaps: Sendable {
   let taps: [Tap]
   private let mode: PaddingMode
 
+  /// Whether outputs read what is at their own place.
+  var isItself: Bool { stride == 1 && sources == outputs && taps.count == 1 && taps[0].offset == 0 }
+
   /// The taps of a convolution, which reads its input.
   init(_ geometry: ConvolutionGeometry, axis: Int) {
     let taps = (0..<geometry.kernel[axis]).map {
@@ -24,6 +27,11 @@ struct AxisTaps: Sendable {
     self.init(
       taps, stride: geometry.stride[axis], source: geometry.input[axis], outputs: geometry.output[axis],
       mode: geometry.mode)
+  }
+
+  /// The one tap of so many outputs that read what is at their own place.
+  init(ofItself outputs: Int) {
+    self.init([(0, 0)], stride: 1, source: outputs, outputs: outputs, mode: .zeros)
   }
 
   /// The taps of its transpose, which reads its output: those that reach the inputs `phase`, `phase + stride`

@@ -100,7 +100,7 @@ struct ConvolutionCost {
   }
 
   private var strassen: Double {
-    let boxes = max(1, outputs.dividedRoundingUp(by: StrassenConvolution.boxOutputs))
+    let boxes = StrassenConvolution.boxCount(outputs)
     // Rows of greater kernels' outputs are halved whole.
     let unit = taps == 1 ? 1 : max(1, geometry.output[2])
     let half = (outputs / unit).dividedRoundingUp(by: 2 * boxes) * unit
@@ -115,8 +115,10 @@ struct ConvolutionCost {
     // Vectors take as many cycles to be moved as to be multiplied and added.
     let slow = 2 / Double(shapes.multipliesACycle)
     let around =
-      slow * (inputs / 2 * (samples / Double(shapes.lanes)).rounded(.up) * 20 + 4 * halfVectors * Double(half) * 11)
-    return Double(boxes) * (products + around) + waiting(weights: 1.75 * taps, while: Double(boxes) * products)
+      slow
+      * (inputs / 2 * (samples / Double(shapes.lanes)).rounded(.up) * 20 + 4 * halfVectors * Double(half) * 11)
+    return Double(boxes) * (products + around)
+      + waiting(weights: 1.75 * taps, while: Double(boxes) * products)
   }
 
   /// Panels of so many vectors of output channels, outputs of a tile, and one step of its depth.

@@ -32,10 +32,7 @@ struct ColumnSource: Sendable {
   var outputs: Int { depthAxis.outputs * heightAxis.outputs * widthAxis.outputs }
 
   /// Whether column p is what lies at place p of the source's planes.
-  var isIdentity: Bool {
-    taps == 1 && grid == [depthAxis.sources, heightAxis.sources, widthAxis.sources]
-      && [depthAxis, heightAxis, widthAxis].allSatisfy { $0.stride == 1 && $0.taps[0].offset == 0 }
-  }
+  var isIdentity: Bool { [depthAxis, heightAxis, widthAxis].allSatisfy(\.isItself) }
 
   /// A run of outputs in one row of the grid.
   private struct Run {

@@ -43,7 +43,8 @@ extension DirectConvolution {
   /// Of a box, in a plane of so many sizes.
   static func runs(_ box: PaddedBoxes.Box, _ sizes: [Int]) -> [Run] {
     runs(
-      box.outputs[0].flatMap { z in box.outputs[1].map { y in (z * sizes[1] + y) * sizes[2] } }, box.outputs[2])
+      box.outputs[0].flatMap { z in box.outputs[1].map { y in (z * sizes[1] + y) * sizes[2] } },
+      box.outputs[2])
   }
 
   /// Of rows that start so far on, and some columns of them.

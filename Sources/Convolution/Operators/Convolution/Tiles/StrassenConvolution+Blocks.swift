@@ -56,5 +56,7 @@ extension StrassenConvolution {
   }
 
   /// Of C11, C12, C21 and C22 the products that are added, and the one that is taken away.
-  private static let sums: [(Int, Int, Int?, Int?)] = [(0, 4, 2, 5), (1, 5, nil, nil), (6, 4, nil, nil), (0, 1, 3, 6)]
+  private static let sums: [(Int, Int, Int?, Int?)] = [
+    (0, 4, 2, 5), (1, 5, nil, nil), (6, 4, nil, nil), (0, 1, 3, 6),
+  ]
 }

@@ -55,8 +55,14 @@ struct StrassenConvolution: PlannedConvolution {
     (g.inChannels / g.groups) % 2 == 0 && (g.outChannels / g.groups) % 2 == 0
   }
 
-  /// About the outputs of a box, whatever the threads: each one's sums depend on which others it is multiplied with.
-  static let boxOutputs = 128
+  /// About the most outputs of a box.
+  private static let mostOutputs = 128
+
+  /// Boxes of a plane of so many outputs: an even number, which two threads share evenly. Not by how many there are: an output's
+  /// sum depends on which others it is multiplied with.
+  static func boxCount(_ outputs: Int) -> Int {
+    outputs <= mostOutputs ? 1 : 2 * outputs.dividedRoundingUp(by: 2 * mostOutputs)
+  }
 
   /// - Precondition: ``accepts(_:)`` the geometry.
   init(forward g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?) {
@@ -65,12 +71,19 @@ struct StrassenConvolution: PlannedConvolution {
     halfChannels = g.inChannels / g.groups / 2
     (groups, batch) = (g.groups, g.batch)
     (sourcePlane, targetPlane) = (g.input.reduce(1, *), g.output.reduce(1, *))
-    // Rows that lie apart are halved whole.
-    let boxes = PaddedBoxes(
-      (0..<3).map { AxisTaps(g, axis: $0) }, largest: Self.boxOutputs, inSquares: g.kernel != [1, 1, 1],
-      fill: Float(g.mode.fillValue))
-    self.boxes = boxes
-    targets = boxes.boxes.map { DirectConvolution.runs($0, g.output) }
+    let plane = g.output.reduce(1, *)
+    let largest = plane.dividedRoundingUp(by: Self.boxCount(plane))
+    let axes = (0..<3).map { AxisTaps(g, axis: $0) }
+    if axes.allSatisfy(\.isItself) {
+      // Rows need not stay whole.
+      boxes = PaddedBoxes(
+        [1, 1, plane].map { AxisTaps(ofItself: $0) }, largest: largest, fill: Float(g.mode.fillValue))
+      targets = boxes.boxes.map { DirectConvolution.runs($0, [1, 1, plane]) }
+    } else {
+      boxes = PaddedBoxes(axes, largest: largest, inSquares: true, fill: Float(g.mode.fillValue))
+      targets = boxes.boxes.map { DirectConvolution.runs($0, g.output) }
+    }
+    let boxes = boxes
     let taps = boxes.tapOffsets.count
     var halves: [Half] = []
     for box in boxes.boxes where box.variant == halves.count { halves.append(Self.half(box, boxes)) }
@@ -95,7 +108,8 @@ struct StrassenConvolution: PlannedConvolution {
     let widths = shapes.panelVectors(channels: halfRows).map { $0 * lanes }
     filled = widths.reduce(0, +)
     weights = [WeightPanels](
-      repeating: WeightPanels(rows: halfRows, depth: 7 * halfChannels * taps, widths: widths), count: g.groups)
+      repeating: WeightPanels(rows: halfRows, depth: 7 * halfChannels * taps, widths: widths), count: g.groups
+    )
     fill(w, bias)
   }
 
@@ -145,7 +159,8 @@ struct StrassenConvolution: PlannedConvolution {
             let step = passDepth * wide
             kernels.strassenFactors(
               blocks, blocks + step, blocks + 2 * step, blocks + 3 * step, stride: wide, rows: rows,
-              vectors: wide / kernels.tileShapes.lanes, out + 7 * start * wide, outStride: wide, step: rows * wide)
+              vectors: wide / kernels.tileShapes.lanes, out + 7 * start * wide, outStride: wide,
+              step: rows * wide)
           }
         }
       }
@@ -205,7 +220,8 @@ struct StrassenConvolution: PlannedConvolution {
           let (plane, box) = piece.quotientAndRemainder(dividingBy: count)
           self.box(
             box, x + plane * 2 * halfChannels * sourcePlane, plane % groups,
-            step * together..<min(panels, (step + 1) * together), into: y + plane * 2 * halfRows * targetPlane,
+            step * together..<min(panels, (step + 1) * together),
+            into: y + plane * 2 * halfRows * targetPlane,
             finish, room, scratch, isMade: made == piece && passes.count == 1)
           made = piece
         }
@@ -254,7 +270,8 @@ struct StrassenConvolution: PlannedConvolution {
     bias.withUnsafeBufferPointer { bias in
       for panel in range {
         store(
-          products + (panel - range.lowerBound) * 7 * room.productStep, step: room.productStep, weights, panel, half,
+          products + (panel - range.lowerBound) * 7 * room.productStep, step: room.productStep, weights,
+          panel, half,
           targets[number], bias: bias.baseAddress! + 2 * group * filled, to: y, scratch, finish)
       }
     }
