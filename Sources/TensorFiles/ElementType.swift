@@ -27,7 +27,13 @@ enum ElementType: String, CaseIterable, Sendable {
       guard let out = out.baseAddress else { return }
       #if _endian(little)
         if self == .F32, shape.count > 0 {
-          UnsafeMutableRawPointer(out).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+          let (from, to) = (bytes.baseAddress!, UnsafeMutableRawPointer(out))
+          // New pages are cleared as they are written, which takes longer than to copy them: by all threads.
+          let piece = 2 << 20
+          ThreadPool.shared.parallelFor((bytes.count + piece - 1) / piece) { i in
+            let start = i * piece
+            (to + start).copyMemory(from: from + start, byteCount: min(piece, bytes.count - start))
+          }
           return
         }
       #endif

@@ -131,6 +131,8 @@ extension Operators {
       ).weight
     }
 
+    func step(_ site: StepSite) -> (any Step)? { FoldedWeightStep(site, epsilon: epsilon) }
+
     func gradients(upstream: Value, inputs: [Value], output: Value) -> [Value?] { [nil, nil, nil] }
   }
 
@@ -154,5 +156,20 @@ extension Operators {
     func gradients(upstream: Value, inputs: [Value], output: Value) -> [Value?] {
       [Value?](repeating: nil, count: inputs.count)
     }
+  }
+}
+
+/// ``Operators/FoldedWeight`` straight into the program's memory: the weights of a network are some hundred megabytes.
+private final class FoldedWeightStep: Step {
+  private let site: StepSite
+  private let epsilon: Double
+
+  init(_ site: StepSite, epsilon: Double) { (self.site, self.epsilon) = (site, epsilon) }
+
+  func run() throws(GeometryError) {
+    let (scale, variance) = (site.inputs[1], site.inputs[2])
+    try RunningStatistics(mean: Tensor(zeros: scale.shape), variance: variance).fold(
+      intoWeight: site.pointer(0), count: site.output.shape.count, scale: scale, epsilon: epsilon,
+      to: site.outputPointer)
   }
 }

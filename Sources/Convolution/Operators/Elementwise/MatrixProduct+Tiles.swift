@@ -182,7 +182,8 @@ private func batchProduct(
                       input: b + (row * right.columnStep + d), outputOffsets: offsets.baseAddress!,
                       depthOffsets: depthOffsets, isContiguous: 1, depth: min(passDepth, depth - d),
                       weights: samples + (panel * depth + d) * wide, weightStride: wide, c: c, cStride: wide,
-                      cOffsets: nil, start: UnsafePointer(c), hasOneStart: 0, ahead: 0, aheadToo: 0, least: -.infinity,
+                      cOffsets: nil, start: UnsafePointer(c), hasOneStart: 0, ahead: 0, aheadToo: 0,
+                      least: -.infinity,
                       most: .infinity)
                     kernels.directTile(&tile, rows: tall, vectors: wide / shapes.lanes)
                   }

@@ -26,14 +26,13 @@ extension RunningStatistics {
     try check(bias: scale?.shape, channels: channels)
     try check(bias: shift?.shape, channels: channels)
     let (bias, scale, shift) = (bias?.scalars, scale?.scalars, shift?.scalars)
-    let factors = (0..<channels).map { k in
-      Double(scale?[k] ?? 1) / (statistics[k].variance + epsilon).squareRoot()
-    }
-    var folded = weight
-    let run = weight.shape.count / channels
-    folded.withUnsafeMutableBufferPointer { w in
-      guard let w = w.baseAddress else { return }
-      for k in 0..<channels { multiply(w + k * run, count: run, by: factors[k]) }
+    let factors = factors(statistics, scale, epsilon)
+    let folded = Tensor<Scalar>(unsafeUninitializedShape: weight.shape) { out in
+      weight.withUnsafeBufferPointer { w in
+        if let w = w.baseAddress {
+          multiply(w, by: factors, count: weight.shape.count, into: out.baseAddress!)
+        }
+      }
     }
     let biases = (0..<channels).map { k -> Scalar in
       let distance = Double(bias?[k] ?? 0) - statistics[k].mean
@@ -41,13 +40,42 @@ extension RunningStatistics {
     }
     return (folded, Tensor(biases, shape: [channels]))
   }
+
+  /// The folded weight where it is to be.
+  /// - Parameters:
+  ///   - weight: as many elements for each channel as for the others.
+  ///   - out: its size.
+  package func fold(
+    intoWeight weight: UnsafePointer<Scalar>, count: Int, scale: Tensor<Scalar>,
+    epsilon: Double, to out: UnsafeMutablePointer<Scalar>
+  ) throws(GeometryError) {
+    let factors = factors(try statistics(channels: variance.shape[0]), scale.scalars, epsilon)
+    multiply(weight, by: factors, count: count, into: out)
+  }
+
+  /// What each channel is multiplied by.
+  private func factors(
+    _ statistics: [Standardization.Statistics], _ scale: [Scalar]?, _ epsilon: Double
+  ) -> [Double] {
+    statistics.indices.map { Double(scale?[$0] ?? 1) / (statistics[$0].variance + epsilon).squareRoot() }
+  }
+}
+
+/// `count` elements, as many of each channel, times the channel's factor.
+private func multiply<Scalar: FloatingScalar>(
+  _ weight: UnsafePointer<Scalar>, by factors: [Double], count: Int, into out: UnsafeMutablePointer<Scalar>
+) {
+  let run = count / max(1, factors.count)
+  ThreadPool.shared.parallelFor(factors.count) { k in
+    multiply(weight + k * run, by: factors[k], count: run, into: out + k * run)
+  }
 }
 
 /// - Parameter count: elements from the first on.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
 private func multiply<Scalar: FloatingScalar>(
-  _ values: UnsafeMutablePointer<Scalar>, count: Int, by factor: Double
+  _ values: UnsafePointer<Scalar>, by factor: Double, count: Int, into out: UnsafeMutablePointer<Scalar>
 ) {
-  for i in 0..<count { values[i] = Scalar(Double(values[i]) * factor) }
+  for i in 0..<count { (out + i).initialize(to: Scalar(Double(values[i]) * factor)) }
 }
