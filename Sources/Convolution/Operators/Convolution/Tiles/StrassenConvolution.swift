@@ -11,7 +11,7 @@ struct StrassenConvolution: PlannedConvolution {
   let product = DirectProduct()
   let boxes: PaddedBoxes
   /// Of boxes of one size.
-  let halves: [Half]
+  private let halves: [Half]
   /// Where the outputs of each box go in their plane.
   private let targets: [[DirectConvolution.Run]]
   /// Panels of half of a group's output channels: of each pass, seven factors.
@@ -27,9 +27,9 @@ struct StrassenConvolution: PlannedConvolution {
   let sourcePlane: Int
   let targetPlane: Int
   /// Parts of half of the input channels, one for each pass over a panel.
-  let passes: [Range<Int>]
+  private let passes: [Range<Int>]
   /// As many channels as the first has.
-  let passChannels: Int
+  private let passChannels: Int
   /// Where each step of a pass is in a factor.
   private let depthOffsets: [Int32]
   /// From row to row of a factor.
@@ -58,8 +58,8 @@ struct StrassenConvolution: PlannedConvolution {
   /// About the most outputs of a box.
   private static let mostOutputs = 128
 
-  /// Boxes of a plane of so many outputs: an even number, which two threads share evenly. Not by how many there are: an output's
-  /// sum depends on which others it is multiplied with.
+  /// Boxes of a plane of so many outputs: an even number, which two threads share evenly. It must not be theirs: how an output is
+  /// rounded depends on which others are in its box.
   static func boxCount(_ outputs: Int) -> Int {
     outputs <= mostOutputs ? 1 : 2 * outputs.dividedRoundingUp(by: 2 * mostOutputs)
   }
@@ -73,17 +73,15 @@ struct StrassenConvolution: PlannedConvolution {
     (sourcePlane, targetPlane) = (g.input.reduce(1, *), g.output.reduce(1, *))
     let plane = g.output.reduce(1, *)
     let largest = plane.dividedRoundingUp(by: Self.boxCount(plane))
-    let axes = (0..<3).map { AxisTaps(g, axis: $0) }
+    var (axes, sizes) = ((0..<3).map { AxisTaps(g, axis: $0) }, g.output)
     if axes.allSatisfy(\.isItself) {
-      // Rows need not stay whole.
-      boxes = PaddedBoxes(
-        [1, 1, plane].map { AxisTaps(ofItself: $0) }, largest: largest, fill: Float(g.mode.fillValue))
-      targets = boxes.boxes.map { DirectConvolution.runs($0, [1, 1, plane]) }
-    } else {
-      boxes = PaddedBoxes(axes, largest: largest, inSquares: true, fill: Float(g.mode.fillValue))
-      targets = boxes.boxes.map { DirectConvolution.runs($0, g.output) }
+      // Boxes are any runs of a plane, not of whole rows.
+      sizes = [1, 1, plane]
+      axes = sizes.map { AxisTaps(ofItself: $0) }
     }
-    let boxes = boxes
+    let boxes = PaddedBoxes(axes, largest: largest, inSquares: true, fill: Float(g.mode.fillValue))
+    self.boxes = boxes
+    targets = boxes.boxes.map { [sizes] in DirectConvolution.runs($0, sizes) }
     let taps = boxes.tapOffsets.count
     var halves: [Half] = []
     for box in boxes.boxes where box.variant == halves.count { halves.append(Self.half(box, boxes)) }
@@ -107,9 +105,8 @@ struct StrassenConvolution: PlannedConvolution {
     depthOffsets = (0..<passChannels).flatMap { c in boxes.tapOffsets.map { Int32(c * factorStride + $0) } }
     let widths = shapes.panelVectors(channels: halfRows).map { $0 * lanes }
     filled = widths.reduce(0, +)
-    weights = [WeightPanels](
-      repeating: WeightPanels(rows: halfRows, depth: 7 * halfChannels * taps, widths: widths), count: g.groups
-    )
+    let panels = WeightPanels(rows: halfRows, depth: 7 * halfChannels * taps, widths: widths)
+    weights = [WeightPanels](repeating: panels, count: g.groups)
     fill(w, bias)
   }
 
@@ -171,25 +168,28 @@ struct StrassenConvolution: PlannedConvolution {
 
   var weightBytes: Int { weights.byteCount }
 
-  /// Working memory, in elements.
+  /// Working memory, in elements, and what is where in it.
   struct Room {
     /// A pass's samples of half of the channels that are copied together.
     let copy: Int
+    /// Where the factors are, behind a vector, a panel's zeros and two copies.
+    let factors: Int
     /// From product to product.
     let productStep: Int
     let total: Int
   }
 
   /// Working memory for so many panels at a time.
-  func room(panels: Int) -> Room {
+  private func room(panels: Int) -> Room {
     let lanes = product.shapes.lanes
     let widest = weights.first?.widths.max() ?? 0
     let copy = boxes.copyCount(channels: passChannels)
     let most = halves.map(\.count).max() ?? 0
     let productStep = (most + max(product.tallest, lanes)) * widest
+    let factors = lanes + widest + 2 * copy
     return Room(
-      copy: copy, productStep: productStep,
-      total: widest + lanes + 2 * copy + 7 * (factorStep + panels * productStep))
+      copy: copy, factors: factors, productStep: productStep,
+      total: factors + 7 * (factorStep + panels * productStep))
   }
 
   /// Panels that go through a pass before the next, and keep their sums meanwhile: those of a step of the loop that threads
@@ -238,7 +238,7 @@ struct StrassenConvolution: PlannedConvolution {
   ) {
     let (box, weights, taps) = (boxes.boxes[number], weights[group], boxes.tapOffsets.count)
     let half = halves[box.variant]
-    let factors = scratch + (room.total - 7 * (factorStep + range.count * room.productStep))
+    let factors = scratch + room.factors
     let products = factors + 7 * factorStep
     let zeros = scratch + product.shapes.lanes
     zeros.update(repeating: 0, count: weights.widths.max()!)
@@ -271,8 +271,7 @@ struct StrassenConvolution: PlannedConvolution {
       for panel in range {
         store(
           products + (panel - range.lowerBound) * 7 * room.productStep, step: room.productStep, weights,
-          panel, half,
-          targets[number], bias: bias.baseAddress! + 2 * group * filled, to: y, scratch, finish)
+          panel, half, targets[number], bias: bias.baseAddress! + 2 * group * filled, to: y, scratch, finish)
       }
     }
   }
