@@ -18,11 +18,20 @@ enum ElementType: String, CaseIterable, Sendable {
     }
   }
 
-  /// `shape.count` elements side by side.
+  /// `shape.count` elements side by side: where they are, if their file lends them as they are.
   /// - Precondition: the bytes are as many as they take.
   func tensor(_ bytes: UnsafeRawBufferPointer, _ shape: Shape) -> Tensor<Float> {
     precondition(bytes.count == shape.count * size)
-    defer { forgetPages(of: bytes) }
+    defer { MappedFile.forgetPages(of: bytes) }
+    #if _endian(little)
+      if self == .F32, let base = bytes.baseAddress,
+        Int(bitPattern: base) % MemoryLayout<Float>.alignment == 0,
+        let file = MappedFile.lending(bytes, slack: Tensor<Float>.slack)
+      {
+        let memory = UnsafeMutableRawPointer(mutating: base).assumingMemoryBound(to: Float.self)
+        return Tensor(borrowing: memory, shape: shape, from: file)
+      }
+    #endif
     return Tensor(unsafeUninitializedShape: shape) { out in
       guard let out = out.baseAddress else { return }
       #if _endian(little)

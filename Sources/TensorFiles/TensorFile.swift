@@ -8,9 +8,14 @@ public struct TensorFile: Sendable {
   /// Names whose elements are whole numbers.
   public let integers: Set<String>
 
+  /// - Parameters:
+  ///   - path: of the file.
+  ///   - mmap: as in `torch.load`: float32 tensors are not copied, but read from the file as they are used, which must not
+  ///     be shortened or written to as long as they are there. (Files of ours are never: what takes their place is another
+  ///     file.)
   /// - Throws: `FileError` for a file that is missing, damaged, or of none of these formats.
-  public init(path: String) throws(FileError) {
-    self = try withMappedFile(path) { (bytes) throws(FileError) in
+  public init(path: String, mmap: Bool = false) throws(FileError) {
+    self = try withMappedFile(path, lending: mmap) { (bytes) throws(FileError) in
       if bytes.starts(with: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) {
         return TensorFile(try NumPyArrays(decoding: bytes, path: path))
       }

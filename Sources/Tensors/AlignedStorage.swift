@@ -14,18 +14,22 @@ final class AlignedStorage: @unchecked Sendable {
   let base: UnsafeMutableRawPointer
   let capacity: Int
   private let isBorrowed: Bool
+  /// Whose memory it is, where that is a file's: pages of it can be read again.
+  private let lender: (any AnyObject & Sendable)?
 
   /// Bytes after the last one that may be read, so that vectors need not stop at the end.
-  private static let slack = 512
+  static let slack = 512
 
   /// Memory that somebody else keeps and frees.
-  init(borrowing base: UnsafeMutableRawPointer, byteCount: Int) {
-    (self.base, capacity, isBorrowed) = (base, byteCount, true)
+  init(
+    borrowing base: UnsafeMutableRawPointer, byteCount: Int, from lender: (any AnyObject & Sendable)? = nil
+  ) {
+    (self.base, capacity, isBorrowed, self.lender) = (base, byteCount, true, lender)
   }
 
   /// Uninitialised storage of at least `byteCount` bytes, and some more that can be read.
   init(byteCount: Int) {
-    isBorrowed = false
+    (isBorrowed, lender) = (false, nil)
     let (wanted, tooMany) = byteCount.addingReportingOverflow(Self.slack)
     precondition(!tooMany, "storage of \(byteCount) bytes cannot be addressed")
     if let (base, capacity) = RecycledBlocks.shared.take(atLeast: wanted) {
@@ -50,9 +54,9 @@ final class AlignedStorage: @unchecked Sendable {
     #endif
   }
 
-  /// Lets go of the pages: what they held is lost, and zeros are there when they are touched again.
+  /// Lets go of the pages: what they held is lost, and zeros, or a file's bytes, are there when they are touched again.
   func discard() {
-    guard !isBorrowed, capacity >= 1 << 20 else { return }
+    guard !isBorrowed || lender != nil, capacity >= RecycledBlocks.smallest else { return }
     let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
     let start = (UInt(bitPattern: base) + page - 1) / page * page
     let end = (UInt(bitPattern: base) + UInt(capacity)) / page * page

@@ -42,7 +42,21 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
     self.shape = shape
   }
 
+  /// A tensor where a file is in memory, which is held as long as the tensor is: bytes before and after may share its pages,
+  /// and ``slack`` bytes after it can be read.
+  package init(
+    borrowing memory: UnsafeMutablePointer<Scalar>, shape: Shape, from file: any AnyObject & Sendable
+  ) {
+    storage = AlignedStorage(
+      borrowing: memory, byteCount: shape.count * MemoryLayout<Scalar>.stride, from: file)
+    self.shape = shape
+  }
+
+  /// Bytes after a tensor's last that can be read.
+  package static var slack: Int { AlignedStorage.slack }
+
   /// A tensor filled with one value.
+  @specialized(where Scalar == Float)
   public init(repeating value: Scalar, shape: Shape) {
     self.init(unsafeUninitializedShape: shape) { $0.initialize(repeating: value) }
   }

@@ -197,6 +197,10 @@ import Testing
     let expected = try loaded.run(x)
     // The second run goes without what the first let go of.
     for _ in 0..<2 { #expect(try fixed.run(x) == expected) }
+    // In files, tensors stand on no boundary of vectors.
+    var state = StateDict(initializing: graph.parameters)
+    for name in state.names { state[name] = Misplaced.copy(of: state[name]!) }
+    #expect(try Program(graph, outputs: outputs, weights: state).run(x) == expected)
     let error = #expect(throws: GraphError.self) {
       try Program(graph, outputs: outputs, weights: StateDict())
     }
@@ -213,5 +217,23 @@ import Testing
     #expect(error?.message.contains("fc.fc2.bias") == true)
     #expect(throws: GraphError.self) { try program.run(["x": Tensor(zeros: [1, 1, 28, 28])]) }
     #expect(throws: GraphError.self) { try program.run([:]) }
+  }
+}
+
+/// Memory of a tensor that begins 4 bytes after a boundary of vectors.
+private final class Misplaced: @unchecked Sendable {
+  private let memory: UnsafeMutableRawPointer
+
+  private init(byteCount: Int) {
+    memory = .allocate(byteCount: byteCount + 4 + Tensor<Float>.slack, alignment: 64)
+  }
+
+  deinit { memory.deallocate() }
+
+  static func copy(of tensor: Tensor<Float>) -> Tensor<Float> {
+    let owner = Misplaced(byteCount: 4 * tensor.shape.count)
+    let place = (owner.memory + 4).bindMemory(to: Float.self, capacity: tensor.shape.count)
+    tensor.withUnsafeBufferPointer { place.initialize(from: $0.baseAddress!, count: $0.count) }
+    return Tensor(borrowing: place, shape: tensor.shape, from: owner)
   }
 }

@@ -56,6 +56,37 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: "/tmp/convolve-was-here"))
   }
 
+  /// Tensors that stay where the file is in memory: they outlive the file's name, and what is written to them is theirs.
+  @Test(arguments: ["zip.pth", "legacy.pth", "stored.npz", "deflated.npz"])
+  func mappedFilesHoldTheSame(name: String) throws {
+    let (copied, mapped) = (
+      try TensorFile(path: Self.path(name)), try TensorFile(path: Self.path(name), mmap: true)
+    )
+    #expect(copied.tensors.map(\.name) == mapped.tensors.map(\.name))
+    #expect(copied.tensors.map(\.tensor) == mapped.tensors.map(\.tensor))
+  }
+
+  @Test func mappedTensorsOutliveTheFile() throws {
+    // Sizes of which some end near the end of a page, and the last is near the end of the file's last page.
+    let tensors = [5000, 1, 1023, 40_000, 900, 124].enumerated().map { i, count in
+      (name: "\(i)", tensor: Tensor((0..<count).map { Float($0 + i) }, shape: [count]))
+    }
+    let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).safetensors").path
+    try Safetensors(tensors).write(to: path)
+    var read = try TensorFile(path: path, mmap: true).tensors
+    read[3].tensor[0] = -1
+    #expect(try TensorFile(path: path).tensors.map(\.tensor) == tensors.map(\.tensor))
+    #expect(read[3].tensor[0] == -1)
+    read[3].tensor[0] = 3
+    try Safetensors([("other", Tensor(zeros: [50_000]))]).write(to: path, replacing: true)
+    try FileManager.default.removeItem(atPath: path)
+    #expect(read.map(\.tensor) == tensors.map(\.tensor))
+    // What is left is held by itself.
+    let last = read.removeLast()
+    read = []
+    #expect(last.tensor == tensors[5].tensor)
+  }
+
   @Test func writtenArraysAreReadAgain() throws {
     let tensors = Self.expected.sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) }
     let back = try NumPyArrays(decoding: NumPyArrays(tensors).encoded, path: "test")

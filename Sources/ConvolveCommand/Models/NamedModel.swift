@@ -82,14 +82,14 @@ struct NamedModel {
           name,
           "comes without weights: name a file with --weights, as torchvision's \(name).pth or a .safetensors")
       }
-      return StateDict(try TensorFile(path: weights).tensors.map { ($0.name, $0.tensor) })
+      return StateDict(try TensorFile(path: weights, mmap: true).tensors.map { ($0.name, $0.tensor) })
     case .pretrained(let network):
       let path = weights ?? FetchableModel(network).path
       if weights == nil, !FileManager.default.fileExists(atPath: path) {
         throw FileError(
           path, "is not there: fetch it with convolve models fetch \(name), or name a file with --weights")
       }
-      let tensors = try TensorFile(path: path).tensors
+      let tensors = try TensorFile(path: path, mmap: true).tensors
       return StateDict(tensors.map { (network.name(ofPublished: $0.name), $0.tensor) })
     }
   }

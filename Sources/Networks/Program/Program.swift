@@ -7,16 +7,12 @@ import Tensors
 public final class Program: CustomStringConvertible {
   private let graph: Graph
   private let lowering: Lowering
-  private let memory: Tensor<Float>
-  private let plan: MemoryPlan
-  /// A tensor for every node, over its memory.
-  private var tensors: [Tensor<Float>] = []
-  /// What outlives a run: parameters, constants and what follows from them alone.
-  private var kept: [Int: Tensor<Float>] = [:]
-  private var preparation = Preparation()
+  private let tensors: ProgramTensors
+  /// For each node, whether it stays the same from run to run.
+  private let isConstant: [Bool]
+  private var preparation: Preparation
   private var steps: [any Step] = []
   private let hasFixedWeights: Bool
-  private var stepNames: [String] = []
   private var parameterNodes: [String: Int] = [:]
   private var inputNodes: [String: Int] = [:]
   private let updates: [(parameter: Int, value: Int)]
@@ -66,6 +62,7 @@ public final class Program: CustomStringConvertible {
     self.lowering = lowering
     let nodes = lowering.nodes
     let (isConstant, isOutside) = Self.kinds(lowering, graph)
+    self.isConstant = isConstant
     for i in nodes.indices {
       switch nodes[i].source {
       case .input(let name): inputNodes[name] = i
@@ -77,48 +74,21 @@ public final class Program: CustomStringConvertible {
     updates = graph.updates.enumerated().compactMap { k, update in
       places[graph.parameters[update.parameter].name].map { ($0, lowering.outputs[outputs.count + k]) }
     }
-    plan = MemoryPlan(lowering, isOutside: isOutside)
-    memory = Tensor(zeros: [max(16, plan.count)])
-    let base = UnsafeMutablePointer(mutating: memory.withUnsafeBufferPointer { $0.baseAddress! })
-    for i in nodes.indices {
-      let owner = plan.owner[i]
-      if isOutside[owner] {
-        if owner == i {
-          if let weights, case .parameter(let index) = nodes[i].source {
-            kept[i] = try Self.weight(graph.parameters[index], of: weights)
-          }
-          let room =
-            kept[i] ?? Tensor<Float>(unsafeUninitializedShape: [MemoryPlan.room(nodes[i].shape)]) { _ in }
-          kept[i] = room
-          if case .constant(let value) = nodes[i].source { Self.copy(value, to: Self.pointer(room)) }
-        }
-        tensors.append(Tensor(borrowing: Self.pointer(kept[owner]!), shape: nodes[i].shape))
-      } else {
-        tensors.append(Tensor(borrowing: base + plan.offset(i), shape: nodes[i].shape))
-      }
+    tensors = ProgramTensors(lowering, isOutside: isOutside)
+    let owner = tensors.plan.owner
+    preparation = Preparation(
+      nodes.indices.compactMap { i in
+        guard case .operation(let operation, let inputs) = nodes[i].source,
+          !(operation is Operators.Reshape)
+        else { return nil }
+        return Preparation.Entry(
+          node: i, result: isConstant[i] ? owner[i] : nil,
+          reads: inputs.map { owner[$0] }.filter { isOutside[$0] })
+      }, needed: lowering.outputs.map { owner[$0] })
+    guard let weights else { return }
+    for parameter in parameters {
+      tensors.keep(try Self.weight(parameter, of: weights), for: parameterNodes[parameter.name]!)
     }
-    for i in nodes.indices {
-      guard case .operation(let operation, let inputs) = nodes[i].source, !(operation is Operators.Reshape)
-      else {
-        continue
-      }
-      let site = StepSite(
-        inputs: inputs.map { tensors[$0] }, output: tensors[i], isConstant: inputs.map { isConstant[$0] },
-        counter: counter)
-      do {
-        let step = try operation.step(site) ?? DefinitionStep(operation, site)
-        preparation.append(
-          step, node: isConstant[i] ? plan.owner[i] : nil,
-          reads: inputs.map { plan.owner[$0] }.filter { isOutside[$0] })
-        if !isConstant[i] {
-          steps.append(step)
-          stepNames.append(lowering.name(i))
-        }
-      } catch {
-        throw GraphError("\(operation.name): \(error)", layer: nodes[i].layer)
-      }
-    }
-    preparation.order(needed: lowering.outputs.map { plan.owner[$0] })
   }
 
   private static func weight(
@@ -151,10 +121,6 @@ public final class Program: CustomStringConvertible {
       }
     }
     return (isConstant, isOutside)
-  }
-
-  private static func pointer(_ tensor: Tensor<Float>) -> UnsafeMutablePointer<Float> {
-    UnsafeMutablePointer(mutating: tensor.withUnsafeBufferPointer { $0.baseAddress! })
   }
 
   private static func copy(_ tensor: Tensor<Float>, to memory: UnsafeMutablePointer<Float>) {
@@ -194,18 +160,19 @@ public final class Program: CustomStringConvertible {
 
   /// A parameter's memory, to change it between runs of a training program.
   func pointer(_ name: String) -> UnsafeMutablePointer<Float>? {
-    parameterNodes[name].map { Self.pointer(tensors[$0]) }
+    parameterNodes[name].map { tensors[$0].memory }
   }
 
   /// An output's memory after a run, until the next.
   func outputPointer(_ i: Int) -> UnsafePointer<Float> {
-    UnsafePointer(Self.pointer(tensors[lowering.outputs[i]]))
+    UnsafePointer(tensors[lowering.outputs[i]].memory)
   }
 
   /// Sets an input's elements, without copies of the tensor.
   func fill(_ name: String, _ body: (UnsafeMutableBufferPointer<Float>) -> Void) throws(GraphError) {
     guard let node = inputNodes[name] else { throw GraphError("the program has no input \(name)") }
-    body(UnsafeMutableBufferPointer(start: Self.pointer(tensors[node]), count: tensors[node].shape.count))
+    let tensor = tensors[node]
+    body(UnsafeMutableBufferPointer(start: tensor.memory, count: tensor.shape.count))
   }
 
   /// Runs every step.
@@ -215,11 +182,11 @@ public final class Program: CustomStringConvertible {
   public func run(_ inputs: [String: Tensor<Float>]) throws(GraphError) -> [Tensor<Float>] {
     for (name, node) in inputNodes {
       guard let tensor = inputs[name] else { throw GraphError("the input \(name) is missing") }
-      guard tensor.shape == tensors[node].shape else {
-        throw GraphError(
-          "the input \(name) has the shape \(tensor.shape): the program's is \(tensors[node].shape)")
+      let own = tensors[node]
+      guard tensor.shape == own.shape else {
+        throw GraphError("the input \(name) has the shape \(tensor.shape): the program's is \(own.shape)")
       }
-      Self.copy(tensor, to: Self.pointer(tensors[node]))
+      Self.copy(tensor, to: own.memory)
     }
     try run()
     return (0..<outputCount).map { tensors[lowering.outputs[$0]].copied }
@@ -227,17 +194,37 @@ public final class Program: CustomStringConvertible {
 
   /// Runs every step on the inputs that stand in memory.
   func run() throws(GraphError) {
-    do {
-      if !isPrepared {
-        try preparation.run { if hasFixedWeights { kept[$0]?.discard() } }
-        isPrepared = true
-      }
-      for step in steps { try step.run() }
-    } catch {
-      throw GraphError("\(error)")
+    if !isPrepared {
+      try prepare()
+      isPrepared = true
     }
-    for (parameter, value) in updates { Self.copy(tensors[value], to: Self.pointer(tensors[parameter])) }
+    do { for step in steps { try step.run() } } catch { throw GraphError("\(error)") }
+    for (parameter, value) in updates { Self.copy(tensors[value], to: tensors[parameter].memory) }
     counter.run += 1
+  }
+
+  /// Makes the steps, the first time, and computes what follows from weights alone.
+  private func prepare() throws(GraphError) {
+    try preparation.run { node throws(GraphError) in
+      try step(of: node)
+    } release: {
+      if hasFixedWeights { tensors.letGo(of: $0, later: $1) }
+    }
+    steps = preparation.steps
+  }
+
+  private func step(of node: Int) throws(GraphError) -> any Step {
+    guard case .operation(let operation, let inputs) = lowering.nodes[node].source else {
+      preconditionFailure("steps are operations")
+    }
+    let site = StepSite(
+      inputs: inputs.map { tensors[$0] }, output: tensors[node], isConstant: inputs.map { isConstant[$0] },
+      counter: counter)
+    do {
+      return try operation.step(site) ?? DefinitionStep(operation, site)
+    } catch {
+      throw GraphError("\(operation.name): \(error)", layer: lowering.nodes[node].layer)
+    }
   }
 
   /// Runs once more on the inputs that stand in memory, with a clock.
@@ -245,7 +232,7 @@ public final class Program: CustomStringConvertible {
   public func profile() throws(GraphError) -> [(step: String, seconds: Double)] {
     try run()
     var results: [(step: String, seconds: Double)] = []
-    for (name, step) in zip(stepNames, steps) {
+    for (name, step) in zip(listing, steps) {
       let start = ContinuousClock.now
       do { try step.run() } catch { throw GraphError("\(error)") }
       results.append((name, (ContinuousClock.now - start) / .seconds(1)))
@@ -260,18 +247,18 @@ public final class Program: CustomStringConvertible {
   }
 
   /// Bytes of the memory that tensors share.
-  public var peakBytes: Int { plan.count * MemoryLayout<Float>.stride }
+  public var peakBytes: Int { tensors.plan.count * MemoryLayout<Float>.stride }
 
   /// Bytes that they would take with memory for each.
-  public var tensorBytes: Int { plan.sum * MemoryLayout<Float>.stride }
+  public var tensorBytes: Int { tensors.plan.sum * MemoryLayout<Float>.stride }
 
   /// Steps and memory, for people.
   public var description: String {
-    "\(steps.count) steps, \(peakBytes) bytes for tensors of \(tensorBytes) bytes"
+    "\(listing.count) steps, \(peakBytes) bytes for tensors of \(tensorBytes) bytes"
   }
 
   /// What runs, in order: the layer, the operator and its output's shape.
-  public var listing: [String] { stepNames }
+  public var listing: [String] { preparation.stepNodes.map(lowering.name) }
 }
 
 extension Lowering {

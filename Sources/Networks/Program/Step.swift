@@ -82,8 +82,8 @@ func elementwiseStep(
       let y = UnsafeMutableRawPointer(y + start)
       for i in 0..<vectors {
         let (x, z) = (
-          a.load(fromByteOffset: 64 * i, as: SIMD16<Float>.self),
-          b.load(fromByteOffset: 64 * i, as: SIMD16<Float>.self)
+          a.loadUnaligned(fromByteOffset: 64 * i, as: SIMD16<Float>.self),
+          b.loadUnaligned(fromByteOffset: 64 * i, as: SIMD16<Float>.self)
         )
         y.storeBytes(of: body(x, z), toByteOffset: 64 * i, as: SIMD16<Float>.self)
       }

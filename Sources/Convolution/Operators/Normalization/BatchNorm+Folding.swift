@@ -13,6 +13,8 @@ extension RunningStatistics {
   ///   - epsilon: the normalisation's.
   /// - Throws: ``GeometryError`` where the shapes do not fit.
   /// - Source: PyTorch `torch.nn.utils.fusion.fuse_conv_bn_weights`.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func folded(
     intoWeight weight: Tensor<Scalar>, bias: Tensor<Scalar>? = nil, scale: Tensor<Scalar>? = nil,
     shift: Tensor<Scalar>? = nil, epsilon: Double = 1e-5
@@ -45,6 +47,8 @@ extension RunningStatistics {
   /// - Parameters:
   ///   - weight: as many elements for each channel as for the others.
   ///   - out: its size.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   package func fold(
     intoWeight weight: UnsafePointer<Scalar>, count: Int, scale: Tensor<Scalar>,
     epsilon: Double, to out: UnsafeMutablePointer<Scalar>
@@ -54,6 +58,8 @@ extension RunningStatistics {
   }
 
   /// What each channel is multiplied by.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   private func factors(
     _ statistics: [Standardization.Statistics], _ scale: [Scalar]?, _ epsilon: Double
   ) -> [Double] {

@@ -17,6 +17,8 @@ public struct RunningStatistics<Scalar: FloatingScalar>: Sendable, Equatable {
     self.init(mean: Tensor(zeros: [channels]), variance: Tensor(repeating: 1, shape: [channels]))
   }
 
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   func statistics(channels: Int) throws(GeometryError) -> [Standardization.Statistics] {
     guard mean.shape == [channels], variance.shape == [channels] else {
       throw .invalid(
