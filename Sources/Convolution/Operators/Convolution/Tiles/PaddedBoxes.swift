@@ -72,19 +72,25 @@ struct PaddedBoxes: Sendable {
   ///   - taps: along depth, height and width.
   ///   - largest: about the most outputs that a box should have.
   ///   - inSquares: whether a box holds 2x2 outputs together.
+  ///   - unit: rows are cut at multiples of so many outputs, near to equal parts.
   ///   - fill: the padding's constant.
-  init(_ taps: [AxisTaps], largest: Int, inSquares: Bool = false, fill: Float) {
+  init(_ taps: [AxisTaps], largest: Int, inSquares: Bool = false, unit: Int = 1, fill: Float) {
     let axes = taps.map(Axis.init)
     self.fill = fill
     var room = largest
-    var size = [1, 1, 1]
+    var cuts = [[Range<Int>]](repeating: [], count: 3)
     for axis in [2, 1, 0] {
       let outputs = taps[axis].outputs
       let parts = outputs.dividedRoundingUp(by: max(1, min(room, outputs)))
-      size[axis] = outputs.dividedRoundingUp(by: max(1, parts))
-      if inSquares, axis > 0, size[axis] < outputs { size[axis] += size[axis] % 2 }
-      room /= max(1, size[axis])
+      var size = outputs.dividedRoundingUp(by: max(1, parts))
+      if inSquares, axis > 0, size < outputs { size += size % 2 }
+      cuts[axis] =
+        axis == 2 && unit > 1
+        ? Self.cuts(outputs, parts: parts, unit: unit)
+        : stride(from: 0, to: outputs, by: max(1, size)).map { $0..<min(outputs, $0 + size) }
+      room /= max(1, size)
     }
+    let size = cuts.map { $0.map(\.count).max() ?? 0 }
     let source = taps.map(\.sources)
     // Places in the channels of a pass, some hundreds of planes, must fit 32 bits.
     let sourcePlane = source.reduce(1, *)
@@ -106,14 +112,9 @@ struct PaddedBoxes: Sendable {
     var boxes: [Box] = []
     var sizes: [[Int]] = []
     var offsets: [[Int32]] = []
-    func parts(_ axis: Int) -> [Range<Int>] {
-      stride(from: 0, to: taps[axis].outputs, by: max(1, size[axis])).map {
-        $0..<min(taps[axis].outputs, $0 + size[axis])
-      }
-    }
-    for z in parts(0) {
-      for y in parts(1) {
-        for x in parts(2) {
+    for z in cuts[0] {
+      for y in cuts[1] {
+        for x in cuts[2] {
           let counts = [z.count, y.count, x.count]
           if !sizes.contains(counts) {
             sizes.append(counts)
@@ -145,6 +146,12 @@ struct PaddedBoxes: Sendable {
     self.boxes = boxes
     self.offsets = offsets
     self.largest = size.reduce(1, *)
+  }
+
+  /// Parts that end on multiples of so many outputs, but the last.
+  private static func cuts(_ outputs: Int, parts: Int, unit: Int) -> [Range<Int>] {
+    let ends = (1..<max(1, parts)).map { ($0 * outputs / parts + unit / 2) / unit * unit } + [outputs]
+    return zip([0] + ends, ends).map { $0..<$1 }.filter { !$0.isEmpty }
   }
 
   private static func runs(

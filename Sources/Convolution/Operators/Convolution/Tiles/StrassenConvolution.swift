@@ -73,13 +73,14 @@ struct StrassenConvolution: PlannedConvolution {
     (sourcePlane, targetPlane) = (g.input.reduce(1, *), g.output.reduce(1, *))
     let plane = g.output.reduce(1, *)
     let largest = plane.dividedRoundingUp(by: Self.boxCount(plane))
-    var (axes, sizes) = ((0..<3).map { AxisTaps(g, axis: $0) }, g.output)
+    var (axes, sizes, unit) = ((0..<3).map { AxisTaps(g, axis: $0) }, g.output, 1)
     if axes.allSatisfy(\.isItself) {
-      // Boxes are any runs of a plane, not of whole rows.
-      sizes = [1, 1, plane]
+      // Boxes are any runs of a plane, not of whole rows: of whole vectors in both halves.
+      (sizes, unit) = ([1, 1, plane], 2 * lanes)
       axes = sizes.map { AxisTaps(ofItself: $0) }
     }
-    let boxes = PaddedBoxes(axes, largest: largest, inSquares: true, fill: Float(g.mode.fillValue))
+    let boxes = PaddedBoxes(
+      axes, largest: largest, inSquares: true, unit: unit, fill: Float(g.mode.fillValue))
     self.boxes = boxes
     targets = boxes.boxes.map { [sizes] in DirectConvolution.runs($0, sizes) }
     let taps = boxes.tapOffsets.count
