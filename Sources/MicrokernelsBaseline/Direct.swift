@@ -137,13 +137,26 @@ func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
     w += t.weightStride
     k = k &+ 1
   }
+  guard let start = t.start else {
+    i = 0
+    while i < rows {
+      let c = t.c + directPlace(t, i)
+      var j = 0
+      while j < vectors {
+        store(sums[unchecked: i &* vectors &+ j], c + j &* lanes)
+        j = j &+ 1
+      }
+      i = i &+ 1
+    }
+    return
+  }
   let (least, most) = (Vector(repeating: t.least), Vector(repeating: t.most))
   // A large tile's sums are added to and stored in two loops: one would be too long to be unrolled, which puts the sums in
   // memory. A small tile's vectors would be taken apart between two.
   let isLarge = rows &* vectors > 12
   i = 0
   while isLarge && i < rows {
-    let start = directStart(t, i)
+    let start = t.hasOneStart != 0 ? start : start + directPlace(t, i)
     var j = 0
     while j < vectors {
       let n = i &* vectors &+ j
@@ -154,7 +167,7 @@ func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
   }
   i = 0
   while i < rows {
-    let start = directStart(t, i)
+    let start = t.hasOneStart != 0 ? start : start + directPlace(t, i)
     let c = t.c + directPlace(t, i)
     var j = 0
     while j < vectors {
@@ -172,10 +185,4 @@ func direct(_ t: ConvolveDirectTile, _ rows: Int, _ vectors: Int) {
 func directPlace(_ t: ConvolveDirectTile, _ output: Int) -> Int {
   if let offsets = t.cOffsets { return Int(offsets[output]) }
   return output &* t.cStride
-}
-
-/// What a tile's output starts from.
-@inline(always)
-func directStart(_ t: ConvolveDirectTile, _ output: Int) -> UnsafePointer<Float> {
-  t.hasOneStart != 0 ? t.start : t.start + directPlace(t, output)
 }

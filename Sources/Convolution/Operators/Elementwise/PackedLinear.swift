@@ -66,7 +66,8 @@ package struct PackedLinear: Sendable {
                     x + part.lowerBound, offsets, depthOffsets: depthOffsets.baseAddress!, isContiguous: true,
                     depth: part.count,
                     panels + (first * depth + part.lowerBound * wide), wide: wide,
-                    bias: pass == 0 ? bias.baseAddress! + first : nil, ahead: part.count * wide, to: sums)
+                    start: pass == 0 ? .row(bias.baseAddress! + first) : .sums, ahead: part.count * wide,
+                    to: sums)
                 }
               }
             }

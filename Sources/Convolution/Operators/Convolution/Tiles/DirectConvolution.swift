@@ -320,7 +320,8 @@ struct DirectConvolution: PlannedConvolution {
               samples, offsets, depthOffsets: depthOffsets.baseAddress!, isContiguous: turnedStep != nil,
               depth: part.count * taps,
               panels + (row * weights.depth + part.lowerBound * taps * wide), wide: wide,
-              bias: part.lowerBound == 0 ? bias.baseAddress! + group * filled + row : nil, ahead: ahead,
+              start: part.lowerBound == 0 ? .row(bias.baseAddress! + group * filled + row) : .sums,
+              ahead: ahead,
               bounds: bounds, to: sums)
           }
         }

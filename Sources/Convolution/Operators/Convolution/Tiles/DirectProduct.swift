@@ -29,21 +29,29 @@ struct DirectProduct: Sendable {
   /// Of samples whose depth lies side by side.
   var contiguousPassDepth: Int { passDepth(sampleLines: Double(tallest) / 16) }
 
-  /// sums[i, j] = bias[j] (or sums[i, j]) + sum over d of samples[offsets[i] + depthOffsets[d]] * weights[d, j].
+  /// What sums start from.
+  enum Start {
+    case zero
+    /// As many elements as a panel is wide.
+    case row(UnsafePointer<Float>)
+    /// What is there.
+    case sums
+  }
+
+  /// sums[i, j] = start[j] (or 0, or sums[i, j]) + sum over d of samples[offsets[i] + depthOffsets[d]] * weights[d, j].
   /// - Parameters:
   ///   - isContiguous: whether depth offsets are 0, 1, 2 and so on.
   ///   - weights: of the panel at the first depth, `wide` elements a depth.
-  ///   - bias: `wide` elements; sums add to what is there where nil.
   ///   - ahead: from the weights to those that are asked for meanwhile.
   ///   - nextSamples: what is asked for when the weights are: the samples of the product to come, side by side.
-  ///   - bounds: between which numbers sums are kept.
+  ///   - bounds: between which numbers sums are kept, unless they start from zero.
   ///   - sumOffsets: where each row of sums is, of as many rows and those that the last tile has beyond them; side by side where
   ///     nil.
   func run(
     _ samples: UnsafePointer<Float>, _ offsets: UnsafeBufferPointer<Int32>,
     depthOffsets: UnsafePointer<Int32>, isContiguous: Bool = false, depth: Int,
     _ weights: UnsafePointer<Float>, wide: Int,
-    bias: UnsafePointer<Float>?, ahead: Int, nextSamples: UnsafeBufferPointer<Float>? = nil,
+    start: Start, ahead: Int, nextSamples: UnsafeBufferPointer<Float>? = nil,
     bounds: Finish.Bounds = .init(), to sums: UnsafeMutablePointer<Float>,
     sumOffsets: UnsafePointer<Int32>? = nil
   ) {
@@ -66,11 +74,14 @@ struct DirectProduct: Sendable {
       guard let nextSamples, place < nextSamples.count else { return 0 }
       return nextSamples.baseAddress! + place - weights
     }
+    let row: UnsafePointer<Float>? = if case .row(let row) = start { row } else { nil }
+    let isAdded = if case .sums = start { true } else { false }
     withUnsafeTemporaryAllocation(of: Int32.self, capacity: tall) { filled in
       var tile = ConvolveDirectTile(
         input: samples, outputOffsets: offsets.baseAddress!, depthOffsets: depthOffsets,
         isContiguous: isContiguous ? 1 : 0, depth: depth, weights: weights, weightStride: wide, c: sums,
-        cStride: wide, cOffsets: nil, start: bias ?? UnsafePointer(sums), hasOneStart: bias == nil ? 0 : 1,
+        cStride: wide, cOffsets: nil, start: isAdded ? UnsafePointer(sums) : row,
+        hasOneStart: isAdded ? 0 : 1,
         ahead: 0, aheadToo: 0, least: bounds.least, most: bounds.most)
       var asking = 0
       shapes.forEachDirectTile(rows: offsets.count, vectors: vectors) { rows in
@@ -86,7 +97,7 @@ struct DirectProduct: Sendable {
           tile.cOffsets = sumOffsets + rows.lowerBound
         } else {
           tile.c = sums + rows.lowerBound * wide
-          if bias == nil { tile.start = UnsafePointer(tile.c) }
+          if isAdded { tile.start = UnsafePointer(tile.c) }
         }
         if rows.upperBound <= offsets.count {
           tile.outputOffsets = offsets.baseAddress! + rows.lowerBound

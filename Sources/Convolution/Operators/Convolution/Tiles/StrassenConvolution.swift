@@ -173,7 +173,7 @@ struct StrassenConvolution: PlannedConvolution {
   struct Room {
     /// A pass's samples of half of the channels that are copied together.
     let copy: Int
-    /// Where the factors are, behind a vector, a panel's zeros and two copies.
+    /// Where the factors are, behind a vector and two copies.
     let factors: Int
     /// From product to product.
     let productStep: Int
@@ -187,7 +187,7 @@ struct StrassenConvolution: PlannedConvolution {
     let copy = boxes.copyCount(channels: passChannels)
     let most = halves.map(\.count).max() ?? 0
     let productStep = (most + max(product.tallest, lanes)) * widest
-    let factors = lanes + widest + 2 * copy
+    let factors = lanes + 2 * copy
     return Room(
       copy: copy, factors: factors, productStep: productStep,
       total: factors + 7 * (factorStep + panels * productStep))
@@ -241,8 +241,6 @@ struct StrassenConvolution: PlannedConvolution {
     let half = halves[box.variant]
     let factors = scratch + room.factors
     let products = factors + 7 * factorStep
-    let zeros = scratch + product.shapes.lanes
-    zeros.update(repeating: 0, count: weights.widths.max()!)
     for pass in passes {
       if !isMade { makeFactors(box, half, pass, x, room, to: factors) }
       for panel in range {
@@ -264,7 +262,7 @@ struct StrassenConvolution: PlannedConvolution {
             - (isDone ? 0 : (weights.firstRows[panel] - weights.firstRows[range.lowerBound]) * weights.depth)
         multiply(
           factors, half, weights, panel, pass.lowerBound * taps, depth: depth, next: next,
-          zeros: pass.lowerBound == 0 ? UnsafePointer(zeros) : nil,
+          from: pass.lowerBound == 0 ? .zero : .sums,
           to: products + (panel - range.lowerBound) * 7 * room.productStep, step: room.productStep)
       }
     }
@@ -281,7 +279,7 @@ struct StrassenConvolution: PlannedConvolution {
   /// - Parameter next: from the first factor to what is read after the last.
   private func multiply(
     _ factors: UnsafePointer<Float>, _ half: Half, _ weights: WeightPanels, _ panel: Int, _ start: Int,
-    depth: Int, next: Int, zeros: UnsafePointer<Float>?, to products: UnsafeMutablePointer<Float>, step: Int
+    depth: Int, next: Int, from sums: DirectProduct.Start, to products: UnsafeMutablePointer<Float>, step: Int
   ) {
     let wide = weights.widths[panel]
     let first = weights.firstRows[panel] * weights.depth + 7 * start * wide
@@ -291,7 +289,7 @@ struct StrassenConvolution: PlannedConvolution {
           for (i, right) in Self.rightFactors.enumerated() {
             product.run(
               factors + right * factorStep, offsets, depthOffsets: depthOffsets.baseAddress!, depth: depth,
-              panels + (first + i * depth * wide), wide: wide, bias: zeros,
+              panels + (first + i * depth * wide), wide: wide, start: sums,
               ahead: i < 6 ? depth * wide : next - 6 * depth * wide, to: products + i * step)
           }
         }

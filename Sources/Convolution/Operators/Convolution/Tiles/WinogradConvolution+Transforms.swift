@@ -121,39 +121,35 @@ extension WinogradConvolution {
     let (inputStep, productStep) = (inputStep(tiles), productStep(tiles, wide: wide))
     let passes = depth.dividedRoundingUp(by: product.contiguousPassDepth)
     withTileOffsets(block, wide: wide) { tileOffsets in
-      // What every first sum starts from.
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: wide) { zeros in
-        zeros.initialize(repeating: 0)
-        weights.withUnsafeBufferPointer { weights in
-          depthOffsets.withUnsafeBufferPointer { depthOffsets in
-            for (i, entry) in products.enumerated() {
-              let panels =
-                weights.baseAddress! + (weightStart(group, panel) + entry.weight * weightStep(panel))
-              let isLastEntry = i == entries - 1
-              let nextWeight = isLastEntry ? transform.weights : products[i + 1].weight
-              let nextSamples = v + (isLastEntry ? 0 : products[i + 1].entry) * inputStep
-              let offsets = tileOffsets(entry)
-              for pass in 0..<passes {
-                let part = depth * pass / passes..<depth * (pass + 1) / passes
-                // The weights of the next product: in a network they come from memory every time.
-                let next =
-                  pass < passes - 1
-                  ? part.count * wide
-                  : isLastEntry && isLast
-                    ? 0 : (nextWeight - entry.weight) * weightStep(panel) - part.lowerBound * wide
-                // Contiguous offsets count from where a part begins.
-                let first = isContiguous ? part.lowerBound : 0
-                product.run(
-                  v + (entry.entry * inputStep + first), offsets.inputs,
-                  depthOffsets: depthOffsets.baseAddress! + part.lowerBound - first,
-                  isContiguous: isContiguous,
-                  depth: part.count,
-                  panels + part.lowerBound * wide, wide: wide,
-                  bias: pass == 0 ? UnsafePointer(zeros.baseAddress!) : nil, ahead: next,
-                  nextSamples: pass < passes - 1
-                    ? nil : UnsafeBufferPointer(start: nextSamples, count: inputStep),
-                  to: m + entry.entry * productStep, sumOffsets: offsets.sums)
-              }
+      weights.withUnsafeBufferPointer { weights in
+        depthOffsets.withUnsafeBufferPointer { depthOffsets in
+          for (i, entry) in products.enumerated() {
+            let panels =
+              weights.baseAddress! + (weightStart(group, panel) + entry.weight * weightStep(panel))
+            let isLastEntry = i == entries - 1
+            let nextWeight = isLastEntry ? transform.weights : products[i + 1].weight
+            let nextSamples = v + (isLastEntry ? 0 : products[i + 1].entry) * inputStep
+            let offsets = tileOffsets(entry)
+            for pass in 0..<passes {
+              let part = depth * pass / passes..<depth * (pass + 1) / passes
+              // The weights of the next product: in a network they come from memory every time.
+              let next =
+                pass < passes - 1
+                ? part.count * wide
+                : isLastEntry && isLast
+                  ? 0 : (nextWeight - entry.weight) * weightStep(panel) - part.lowerBound * wide
+              // Contiguous offsets count from where a part begins.
+              let first = isContiguous ? part.lowerBound : 0
+              product.run(
+                v + (entry.entry * inputStep + first), offsets.inputs,
+                depthOffsets: depthOffsets.baseAddress! + part.lowerBound - first,
+                isContiguous: isContiguous,
+                depth: part.count,
+                panels + part.lowerBound * wide, wide: wide,
+                start: pass == 0 ? .zero : .sums, ahead: next,
+                nextSamples: pass < passes - 1
+                  ? nil : UnsafeBufferPointer(start: nextSamples, count: inputStep),
+                to: m + entry.entry * productStep, sumOffsets: offsets.sums)
             }
           }
         }
