@@ -59,8 +59,9 @@ extension WinogradConvolution {
   /// What ``tileStep``, ``blockTiles`` and ``bandCount`` are.
   mutating func reckonSizes() {
     let lanes = product.shapes.lanes
-    let channels = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes) * lanes
-    let step = channels * transform.pieces(geometry)
+    let vectors = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes)
+    let others = (transform.pieces(geometry) - 1) * pieceStep
+    let step = (others.dividedRoundingUp(by: lanes) + vectors) * lanes
     tileStep = CacheSizes.areWholePages(step) ? step + lanes : step
     // Transformed inputs, and a panel's products, stay in the second-level cache unless the weights, which each block
     // reads, come from further out and take longer than that saves.

@@ -48,7 +48,6 @@ extension WinogradConvolution {
     let (lanes, rowStep) = (product.shapes.lanes, transform.height * geometry.stride[1])
     let rowStride = transform.weightStep(geometry, axis: 1) * columnCount * lanes
     let columnStride = transform.weightStep(geometry, axis: 2) * lanes
-    let channels = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes) * lanes
     var piece = z * starts[1].count * starts[2].count
     for y in starts[1] {
       for x in starts[2] {
@@ -57,7 +56,7 @@ extension WinogradConvolution {
           product.kernels.winogradInput(
             transform, samples + (top * columnCount + x) * lanes,
             rowStride: rowStride, columnStride: columnStride,
-            v + (row * columns * tileStep + piece * channels), step: step, tiles: columns,
+            v + (row * columns * tileStep + piece * pieceStep), step: step, tiles: columns,
             tileStep: tileStep, scratch: scratch)
         }
         piece += 1

@@ -34,11 +34,13 @@ struct WinogradConvolution: PlannedConvolution {
   /// Output channels of each panel, and the first of them.
   let widths: [Int]
   let firstRows: [Int]
-  /// Where each step of the depth is in a tile's transformed inputs, whose pieces have whole vectors of channels.
+  /// From piece to piece of a tile's transformed inputs.
+  let pieceStep: Int
+  /// Where each step of the depth is in a tile's transformed inputs.
   let depthOffsets: [Int32]
   /// A tile's products, in the order of their weights.
   let products: [WinogradTransform.Product]
-  /// Transformed inputs of a tile, whose pieces have whole vectors of channels.
+  /// Transformed inputs of a tile, in whole vectors.
   var tileStep = 0
   /// Tiles that go through together.
   var blockTiles = 0
@@ -100,9 +102,11 @@ struct WinogradConvolution: PlannedConvolution {
     ).map { $0 * lanes }
     firstRows = widths.sumsBefore
     let channels = g.inChannels / g.groups
-    let filled = channels.dividedRoundingUp(by: lanes) * lanes
+    // Pieces of less than a vector are written one after another, each over the last one's empty lanes.
+    let pieceStep = channels < lanes ? channels : channels.dividedRoundingUp(by: lanes) * lanes
+    self.pieceStep = pieceStep
     depthOffsets = (0..<transform.pieces(g)).flatMap { piece in
-      (0..<channels).map { Int32(piece * filled + $0) }
+      (0..<channels).map { Int32(piece * pieceStep + $0) }
     }
     weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
     places = kernelPlaces()
