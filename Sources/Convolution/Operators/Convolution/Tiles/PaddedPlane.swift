@@ -51,23 +51,23 @@ struct PaddedPlane: Sendable {
   /// leftovers in the lanes that no channel has.
   /// - Parameters:
   ///   - planes: the first channel's, the others `step` elements apart.
+  ///   - columnStep: from column to column: at least as many elements as channels.
   func turnRow(
     _ kernels: Microkernels, _ planes: UnsafePointer<Float>, step: Int, channels: Int, _ row: Int,
-    _ part: Range<Int>, to out: UnsafeMutablePointer<Float>
+    _ part: Range<Int>, to out: UnsafeMutablePointer<Float>, columnStep: Int
   ) {
-    let lanes = kernels.lanes
     guard let source = rows[row] else {
-      out.update(repeating: fill, count: part.count * lanes)
+      for column in 0..<part.count { (out + column * columnStep).update(repeating: fill, count: channels) }
       return
     }
     let samples = planes + source * width
     func turnBorder(_ border: Range<Int>) {
       for column in border {
-        let vector = out + (column - part.lowerBound) * lanes
+        let vector = out + (column - part.lowerBound) * columnStep
         if let column = columns[column] {
           for channel in 0..<channels { vector[channel] = samples[channel * step + column] }
         } else {
-          vector.update(repeating: fill, count: lanes)
+          vector.update(repeating: fill, count: channels)
         }
       }
     }
@@ -76,7 +76,8 @@ struct PaddedPlane: Sendable {
     turnBorder(part.lowerBound..<own.lowerBound)
     kernels.transpose(
       samples + (own.lowerBound - inside.lowerBound), sourceStride: step,
-      out + (own.lowerBound - part.lowerBound) * lanes, outStride: lanes, rows: channels, columns: own.count)
+      out + (own.lowerBound - part.lowerBound) * columnStep, outStride: columnStep, rows: channels,
+      columns: own.count)
     turnBorder(own.upperBound..<part.upperBound)
   }
 }

@@ -60,7 +60,7 @@ extension WinogradConvolution {
   mutating func reckonSizes() {
     let lanes = product.shapes.lanes
     let vectors = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: lanes)
-    let others = (transform.pieces(geometry) - 1) * pieceStep
+    let others = (phases.pieceCount(starts) - 1) * pieceStep
     let step = (others.dividedRoundingUp(by: lanes) + vectors) * lanes
     tileStep = CacheSizes.areWholePages(step) ? step + lanes : step
     // Transformed inputs, and a panel's products, stay in the second-level cache unless the weights, which each block

@@ -45,16 +45,19 @@ extension WinogradConvolution {
     _ samples: UnsafePointer<Float>, columnCount: Int, plane z: Int, _ v: UnsafeMutablePointer<Float>,
     step: Int, rows: Int, columns: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
-    let (lanes, rowStep) = (product.shapes.lanes, transform.height * geometry.stride[1])
-    let rowStride = transform.weightStep(geometry, axis: 1) * columnCount * lanes
-    let columnStride = transform.weightStep(geometry, axis: 2) * lanes
-    var piece = z * starts[1].count * starts[2].count
-    for y in starts[1] {
-      for x in starts[2] {
+    let rowStep = transform.height * geometry.stride[1]
+    let rowStride = phases.start(row: transform.weightStep(geometry, axis: 1), columns: columnCount)
+    let columnStride = transform.weightStep(geometry, axis: 2) * phases.columnStep
+    let (down, across) = (
+      phases.transformed(starts[1], axis: 1), phases.transformed(starts[2], axis: 2)
+    )
+    var piece = z * down.count * across.count
+    for y in down {
+      for x in across {
         for row in 0..<rows {
-          let top = row * rowStep + y
+          let top = phases.start(row: row * rowStep + y, columns: columnCount)
           product.kernels.winogradInput(
-            transform, samples + (top * columnCount + x) * lanes,
+            transform, samples + (top + x * phases.columnStep),
             rowStride: rowStride, columnStride: columnStride,
             v + (row * columns * tileStep + piece * pieceStep), step: step, tiles: columns,
             tileStep: tileStep, scratch: scratch)
@@ -69,13 +72,15 @@ extension WinogradConvolution {
     _ planes: UnsafePointer<Float>, step: Int, channels: Int, plane source: Int?, _ firstRow: Int,
     _ rows: Int, _ columns: Range<Int>, to samples: UnsafeMutablePointer<Float>
   ) {
-    let wide = columns.count * product.shapes.lanes
-    guard let source else { return samples.update(repeating: plane.fill, count: rows * wide) }
+    guard let source else {
+      let count = rows.dividedRoundingUp(by: phases.rows) * columns.count * phases.columnStep
+      return samples.update(repeating: plane.fill, count: count)
+    }
     let planes = planes + source * geometry.input[1] * geometry.input[2]
     for row in 0..<rows {
       plane.turnRow(
         product.kernels, planes, step: step, channels: channels, firstRow + row, columns,
-        to: samples + row * wide)
+        to: samples + phases.start(row: row, columns: columns.count), columnStep: phases.columnStep)
     }
   }
 

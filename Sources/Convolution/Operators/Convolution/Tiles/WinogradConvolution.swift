@@ -11,7 +11,7 @@ import Tensors
 ///
 /// A greater kernel is cut into pieces of the transform's, filled up with zeros: each piece reads the planes further on, as
 /// if it were so many more input channels. So are the planes of a kernel with depth. Of strides that the transform has not, a
-/// piece has every stride-th weight and reads every stride-th sample.
+/// piece has every stride-th weight and reads every stride-th sample: of few channels, all phases of the strides in one vector.
 struct WinogradConvolution: PlannedConvolution {
   let geometry: ConvolutionGeometry
   let product = DirectProduct()
@@ -34,6 +34,8 @@ struct WinogradConvolution: PlannedConvolution {
   /// Output channels of each panel, and the first of them.
   let widths: [Int]
   let firstRows: [Int]
+  /// How samples lie in vectors.
+  let phases: InputPhases
   /// From piece to piece of a tile's transformed inputs.
   let pieceStep: Int
   /// Where each step of the depth is in a tile's transformed inputs.
@@ -102,11 +104,14 @@ struct WinogradConvolution: PlannedConvolution {
     ).map { $0 * lanes }
     firstRows = widths.sumsBefore
     let channels = g.inChannels / g.groups
+    let phases = InputPhases(g, transform, lanes: lanes)
     // Pieces of less than a vector are written one after another, each over the last one's empty lanes.
-    let pieceStep = channels < lanes ? channels : channels.dividedRoundingUp(by: lanes) * lanes
-    self.pieceStep = pieceStep
-    depthOffsets = (0..<transform.pieces(g)).flatMap { piece in
-      (0..<channels).map { Int32(piece * pieceStep + $0) }
+    let pieceStep =
+      phases.count > 1 || channels >= lanes ? channels.dividedRoundingUp(by: lanes) * lanes : channels
+    (self.phases, self.pieceStep) = (phases, pieceStep)
+    depthOffsets = phases.pieces(starts).flatMap { number, lane in
+      let first = number * pieceStep + lane
+      return (first..<first + channels).map(Int32.init)
     }
     weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
     places = kernelPlaces()
