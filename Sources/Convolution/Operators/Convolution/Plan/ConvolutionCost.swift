@@ -153,7 +153,9 @@ struct ConvolutionCost {
       geometry.output[0] * transform.products(along: geometry.output[2])
         * (transform.isLine ? geometry.output[1] : transform.products(along: geometry.output[1])))
     let products = each * tile.panels / tile.tall * (tile.step * inputs * pieces(transform) + 50)
-    let transforms = entries * 7 * tiles * (vectors(Int(inputs)) * pieces(transform) + inVectors)
+    let phases = InputPhases(geometry, transform, lanes: shapes.lanes)
+    let transformed = vectors(Int(inputs)) * Double(phases.pieceCount(transform.starts(geometry)))
+    let transforms = entries * 7 * tiles * (transformed + inVectors)
     // While a weight's later products are taken, there is none to read.
     let weights = Double(transform.weights)
     return products + transforms

@@ -40,6 +40,8 @@ struct WinogradConvolution: PlannedConvolution {
   let pieceStep: Int
   /// Where each step of the depth is in a tile's transformed inputs.
   let depthOffsets: [Int32]
+  /// Whether they lie side by side, in order.
+  let isContiguous: Bool
   /// A tile's products, in the order of their weights.
   let products: [WinogradTransform.Product]
   /// Transformed inputs of a tile, in whole vectors.
@@ -113,6 +115,7 @@ struct WinogradConvolution: PlannedConvolution {
       let first = number * pieceStep + lane
       return (first..<first + channels).map(Int32.init)
     }
+    isContiguous = depthOffsets.elementsEqual(0..<Int32(depthOffsets.count))
     weights = Tensor(unsafeUninitializedShape: [0]) { _ in }
     places = kernelPlaces()
     reckonSizes()
@@ -140,9 +143,6 @@ struct WinogradConvolution: PlannedConvolution {
 
   /// Input channels of a group, each piece of the kernel counted as one.
   var depth: Int { depthOffsets.count }
-
-  /// Whether steps of the depth lie side by side in a tile's transformed inputs: channels of pieces may not fill vectors.
-  var isContiguous: Bool { depthOffsets.last.map { Int($0) + 1 == depth } ?? false }
 
   var entries: Int { transform.entries }
 
