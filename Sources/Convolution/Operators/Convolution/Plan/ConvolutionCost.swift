@@ -109,14 +109,14 @@ struct ConvolutionCost {
     let tiles = (Double(half) / tile.tall).rounded(.up)
     // Tiles of the most vectors come in every height.
     let done = Int(halfVectors) < shapes.vectors ? tiles * tile.tall : Double(half)
-    // Entering and leaving a tile takes some 50 cycles.
-    let products = 7 * tile.panels * (done / tile.tall * tile.step * halfDepth + tiles * 50)
+    // Entering and leaving a tile takes some 25 cycles.
+    let products = 7 * tile.panels * (done / tile.tall * tile.step * halfDepth + tiles * 25)
     let samples = Double(geometry.stride.reduce(1, *) * half)
     // Vectors take as many cycles to be moved as to be multiplied and added.
     let slow = 2 / Double(shapes.multipliesACycle)
     let around =
       slow
-      * (inputs / 2 * (samples / Double(shapes.lanes)).rounded(.up) * 20 + 4 * halfVectors * Double(half) * 11)
+      * (inputs / 2 * (samples / Double(shapes.lanes)).rounded(.up) * 9 + 4 * halfVectors * Double(half) * 7)
     return Double(boxes) * (products + around)
       + waiting(weights: 1.75 * taps, while: Double(boxes) * products)
   }
