@@ -26,7 +26,7 @@ public func withMappedFile<Result>(
   }
   let count = Int(status.st_size)
   guard count > 0 else { throw FileError(path, "is empty; was it copied completely?") }
-  let base = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0)
+  let base = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0)
   guard let base, base != MAP_FAILED else { throw FileError(path, errno: errno, doing: "be read") }
   let file = MappedFile(UnsafeRawBufferPointer(start: base, count: count), isLent: lending)
   defer { withExtendedLifetime(file) {} }
@@ -34,8 +34,6 @@ public func withMappedFile<Result>(
 }
 
 /// A file in memory, for as long as somebody holds this.
-///
-/// What is written there stays in memory, and never gets into the file.
 package final class MappedFile: @unchecked Sendable {
   package let bytes: UnsafeRawBufferPointer
   private let isLent: Bool

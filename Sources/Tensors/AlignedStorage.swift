@@ -14,8 +14,11 @@ final class AlignedStorage: @unchecked Sendable {
   let base: UnsafeMutableRawPointer
   let capacity: Int
   private let isBorrowed: Bool
-  /// Whose memory it is, where that is a file's: pages of it can be read again.
+  /// Whose memory it is, where that is a file's: it is not written to, and pages of it can be read again.
   private let lender: (any AnyObject & Sendable)?
+
+  /// Whether a tensor must have its own before it writes: others may be in the same file's memory.
+  var isReadOnly: Bool { lender != nil }
 
   /// Bytes after the last one that may be read, so that vectors need not stop at the end.
   static let slack = 512

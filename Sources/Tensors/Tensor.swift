@@ -42,8 +42,8 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
     self.shape = shape
   }
 
-  /// A tensor where a file is in memory, which is held as long as the tensor is: bytes before and after may share its pages,
-  /// and ``slack`` bytes after it can be read.
+  /// A tensor where a file is in memory, which is held as long as the tensor is, and not written to. ``slack`` bytes after it
+  /// can be read.
   package init(
     borrowing memory: UnsafeMutablePointer<Scalar>, shape: Shape, from file: any AnyObject & Sendable
   ) {
@@ -89,7 +89,7 @@ public struct Tensor<Scalar: TensorScalar>: Sendable {
   public mutating func withUnsafeMutableBufferPointer<Result, Failure: Error>(
     _ body: (UnsafeMutableBufferPointer<Scalar>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    if !isKnownUniquelyReferenced(&storage) {
+    if storage.isReadOnly || !isKnownUniquelyReferenced(&storage) {
       let copy = AlignedStorage(byteCount: shape.count * MemoryLayout<Scalar>.stride)
       copy.base.copyMemory(
         from: storage.base, byteCount: shape.count * MemoryLayout<Scalar>.stride)

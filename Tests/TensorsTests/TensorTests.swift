@@ -2,6 +2,21 @@ import Tensors
 import Testing
 
 @Suite struct TensorTests {
+  /// As two names of a checkpoint for the same bytes.
+  @Test func tensorsInAFilesMemoryAreCopiedBeforeTheyAreWritten() {
+    final class File: @unchecked Sendable {
+      let memory = UnsafeMutablePointer<Float>.allocate(capacity: 256)
+      init() { memory.initialize(repeating: 1, count: 256) }
+      deinit { memory.deallocate() }
+    }
+    let file = File()
+    var a = Tensor(borrowing: file.memory, shape: [64], from: file)
+    let b = Tensor(borrowing: file.memory, shape: [64], from: file)
+    a[3] = 2
+    #expect(a[3] == 2 && a[4] == 1)
+    #expect(b == Tensor(repeating: 1, shape: [64]))
+  }
+
   @Test func copiesShareUntilWritten() {
     let a = Tensor<Float>([1, 2, 3, 4, 5, 6], shape: [2, 3])
     var b = a

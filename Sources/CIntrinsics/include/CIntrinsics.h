@@ -97,7 +97,7 @@ typedef struct {
   /// Where each row is, from `c`; null where row i is at `c + i * cStride`.
   const int32_t *_Nullable cOffsets;
   /// What is added to the sums: of row i it is as far on as in `c`, or one row is added to all. Null where they are written as
-  /// they are, without bounds either: half of a short tile's time goes to what comes after its products.
+  /// they are, without bounds either.
   const float *_Nullable start;
   intptr_t hasOneStart;
   /// How far ahead of `weights` others are asked for, in elements: one cache line with every step's weights, or, where tiles ask
