@@ -24,11 +24,9 @@ public struct StepSite {
   let isConstant: [Bool]
   let counter: RunCounter
 
-  func pointer(_ i: Int) -> UnsafePointer<Float> { inputs[i].withUnsafeBufferPointer { $0.baseAddress! } }
+  func pointer(_ i: Int) -> UnsafePointer<Float> { UnsafePointer(inputs[i].memory) }
 
-  var outputPointer: UnsafeMutablePointer<Float> {
-    UnsafeMutablePointer(mutating: output.withUnsafeBufferPointer { $0.baseAddress! })
-  }
+  var outputPointer: UnsafeMutablePointer<Float> { output.memory }
 }
 
 /// What random steps draw from: the program's seed, and the number of the run.
