@@ -99,6 +99,38 @@ extension Microkernels {
     }
   }
 
+  /// out[i * lanes + l] = the greatest of columns 2i - 1 to 2i + 1, of those that are there, of three rows of `columns` vectors;
+  /// NaN where one is.
+  public func maximumOfVectorWindows(
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafePointer<Float>, columns: Int,
+    _ out: UnsafeMutablePointer<Float>
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.maximumOfVectorWindows(a, b, c, columns: columns, out)
+      case .avx2: MicrokernelsAVX2.maximumOfVectorWindows(a, b, c, columns: columns, out)
+      case .baseline: MicrokernelsBaseline.maximumOfVectorWindows(a, b, c, columns: columns, out)
+    #else
+      default: MicrokernelsBaseline.maximumOfVectorWindows(a, b, c, columns: columns, out)
+    #endif
+    }
+  }
+
+  /// a[i] = the greater of a[i] and b[i], NaN where one is. Exactly `count` elements are written; whole vectors are read.
+  public func keepGreater(
+    _ a: UnsafeMutablePointer<Float>, _ b: UnsafePointer<Float>, count: Int
+  ) {
+    switch instructionSet {
+    #if arch(x86_64)
+      case .avx512: MicrokernelsAVX512.keepGreater(a, b, count: count)
+      case .avx2: MicrokernelsAVX2.keepGreater(a, b, count: count)
+      case .baseline: MicrokernelsBaseline.keepGreater(a, b, count: count)
+    #else
+      default: MicrokernelsBaseline.keepGreater(a, b, count: count)
+    #endif
+    }
+  }
+
   /// Each u at the place of the greatest of a[2i], a[2i + 1], b[2i], b[2i + 1], and zeros at the others.
   public func squareGradients(
     _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ u: UnsafePointer<Float>,

@@ -208,30 +208,6 @@ public func maximumOfSquares(
   }
 }
 
-/// The same of samples that are vectors: of channels side by side.
-///
-/// out[(r * columns + i) * lanes + l] = the greatest of the 2x2 samples from x[2r * rowStep + 2i * step + l] on.
-@inline(never)
-public func maximumOfVectorSquares(
-  _ x: UnsafePointer<Float>, step: Int, rowStep: Int, _ out: UnsafeMutablePointer<Float>, rows: Int,
-  columns: Int
-) {
-  var target = out
-  var r = 0
-  while r < rows {
-    var a = x + 2 &* r &* rowStep
-    var i = 0
-    while i < columns {
-      let b = a + rowStep
-      store(greater(greater(load(a), load(a + step)), greater(load(b), load(b + step))), target)
-      a += 2 &* step
-      target += lanes
-      i = i &+ 1
-    }
-    r = r &+ 1
-  }
-}
-
 @inline(always)
 func maximumOfPairs(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Vector {
   let (a0, a1, b0, b1) = (load(a), load(a + lanes), load(b), load(b + lanes))

@@ -100,21 +100,21 @@ import Testing
   /// The greatest of some values of a function that never falls is its value at the greatest: both are the same but for the
   /// function's rounding, which two units in the last place cover twice. Depthwise convolutions that are pooled are summed
   /// in another order: nine products of up to 8 or so.
-  @Test(arguments: ConvolutionPlan.Algorithm.allCases)
-  func pooling(algorithm: ConvolutionPlan.Algorithm) throws {
+  @Test(arguments: ConvolutionPlan.Algorithm.allCases, Epilogue.MaxPooling.allCases)
+  func pooling(algorithm: ConvolutionPlan.Algorithm, pooling: Epilogue.MaxPooling) throws {
     var g = SeededGenerator(seed: 12)
     var count = 0
     while count < 30 {
       let (geometry, x, w, bias) = try Self.problem(algorithm, &g)
-      guard geometry.outputShape[2] > 1, geometry.outputShape[3] > 1 else { continue }
+      if pooling == .window2, geometry.outputShape[2] < 2 || geometry.outputShape[3] < 2 { continue }
       let activation = Self.activations[count % Self.activations.count]
       count += 1
       let plain = try ConvolutionPlan(
         geometry, weight: w, bias: bias, options: .init(algorithm: algorithm))
       let pooled = try ConvolutionPlan(
-        geometry, weight: w, bias: bias, epilogue: .init(activation: activation, maxPools: true),
+        geometry, weight: w, bias: bias, epilogue: .init(activation: activation, maxPooling: pooling),
         options: .init(algorithm: algorithm))
-      let expected = try maxPool(activation(plain(x)), .init(kernel: [2])).values
+      let expected = try maxPool(activation(plain(x)), pooling.options).values
       let result = try pooled(x)
       let rounding: Float = algorithm == .depthwise ? 9 * 8 * 0x1p-24 : 0
       #expect(result.shape == expected.shape)
@@ -124,23 +124,55 @@ import Testing
         },
         "\(geometry) \(activation)")
       #expect(throws: GeometryError.self) { try pooled(x, adding: expected) }
+      #expect(try pooled(x, pool: Self.threads) == result, "\(geometry) \(activation)")
     }
   }
 
-  /// A NaN among 2x2 outputs is their maximum, whatever is applied to them.
-  @Test(arguments: [ConvolutionPlan.Algorithm.direct, .depthwise, .winograd4, .tiles])
-  func poolingKeepsNaN(algorithm: ConvolutionPlan.Algorithm) throws {
+  /// More than planes of this size have rows of tiles.
+  private static let threads = ThreadPool(threads: 7)
+
+  /// Windows over each other go through blocks of whole rows of tiles: each of a row here, or of more with fewer tiles than threads.
+  @Test(arguments: [nil, Activation.relu, .relu6])
+  func windowsOverEachOther(activation: Activation?) throws {
+    var g = SeededGenerator(seed: 21)
+    for (height, width, channels, stride) in [
+      (3, 3, 1, 1), (4, 4, 3, 1), (5, 9, 2, 1), (37, 41, 70, 1), (64, 63, 5, 2), (33, 256, 4, 1),
+      (9, 1, 3, 1),
+    ] {
+      let x = Tensor<Float>.randomNormal(shape: [3, channels, height, width], using: &g)
+      let size = 1 + 2 * stride
+      let w = Tensor<Float>.randomNormal(shape: [19, channels, size, size], using: &g)
+      let geometry = try ConvolutionGeometry(
+        input: x.shape, weight: w.shape, .init(stride: [stride], padding: .symmetric(stride)))
+      let options = ConvolutionPlan.Options(algorithm: .winograd4)
+      let epilogue = Epilogue(activation: activation, maxPooling: .window3)
+      #expect(ConvolutionPlan.Algorithm.winograd4.poolsItself(geometry, epilogue))
+      let plain = try ConvolutionPlan(
+        geometry, weight: w, epilogue: .init(activation: activation), options: options)
+      let pooled = try ConvolutionPlan(geometry, weight: w, epilogue: epilogue, options: options)
+      let expected = try maxPool(plain(x), Epilogue.MaxPooling.window3.options).values
+      for threads in [ThreadPool(threads: 1), .shared, Self.threads] {
+        #expect(try pooled(x, pool: threads) == expected, "\(geometry)")
+      }
+    }
+  }
+
+  /// A NaN among a window's outputs is their maximum, whatever is applied to them.
+  @Test(
+    arguments: [ConvolutionPlan.Algorithm.direct, .depthwise, .winograd4, .tiles],
+    Epilogue.MaxPooling.allCases)
+  func poolingKeepsNaN(algorithm: ConvolutionPlan.Algorithm, pooling: Epilogue.MaxPooling) throws {
     var x = Tensor<Float>(zeros: [1, 1, 18, 20])
     x.withUnsafeMutableBufferPointer { $0[9 * 20 + 11] = .nan }
     let w = Tensor<Float>([0, 0, 0, 0, 1, 0, 0, 0, 0], shape: [1, 1, 3, 3])
     let geometry = try ConvolutionGeometry(input: x.shape, weight: w.shape, .init(padding: .symmetric(1)))
     for activation in [nil, Activation.tanh, .relu, .silu] {
       let plan = try ConvolutionPlan(
-        geometry, weight: w, epilogue: .init(activation: activation, maxPools: true),
+        geometry, weight: w, epilogue: .init(activation: activation, maxPooling: pooling),
         options: .init(algorithm: algorithm))
       let y = try plan(x).scalars
       #expect(y[4 * 10 + 5].isNaN)
-      // It is in nine sums, which are in four squares; a transform spreads it over its tile.
+      // It is in nine sums, which are in four windows, be they of 2x2 or 3x3; a transform spreads it over its tile.
       if !algorithm.transforms { #expect(y.filter(\.isNaN).count == 4) }
     }
   }

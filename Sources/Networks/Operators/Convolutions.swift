@@ -25,7 +25,7 @@ extension Operators {
       if hasBias, inputs[2] != [inputs[1][0]] {
         throw .invalid("a bias of shape \(inputs[2]) for \(inputs[1][0]) output channels")
       }
-      return epilogue.maxPools ? [shape[0], shape[1], shape[2] / 2, shape[3] / 2] : shape
+      return epilogue.maxPooling?.outputShape(shape) ?? shape
     }
 
     public func callAsFunction<Scalar: FloatingScalar>(
@@ -34,7 +34,8 @@ extension Operators {
       var y = try conv(inputs[0], weight: inputs[1], bias: hasBias ? inputs[2] : nil, options)
       if hasResidual { y = zipMap(y, inputs[inputs.count - 1]) { $0 + $1 } }
       if let activation = epilogue.activation { y = activation(y) }
-      return epilogue.maxPools ? try maxPoolValues(y, .init(kernel: [2])) : y
+      if let pooling = epilogue.maxPooling { y = try maxPoolValues(y, pooling.options) }
+      return y
     }
 
     public func gradients(upstream u: Value, inputs: [Value], output: Value) throws(GraphError) -> [Value?] {

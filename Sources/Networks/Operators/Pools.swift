@@ -177,11 +177,3 @@ extension Operators {
     }
   }
 }
-
-extension PoolingGeometry.Options {
-  /// Whether windows are 2x2, side by side.
-  var isSquareOfTwo: Bool {
-    Set(kernel) == [2] && stride.map { Set($0) == [2] } ?? true && padding == .valid && Set(dilation) == [1]
-      && !ceilMode
-  }
-}

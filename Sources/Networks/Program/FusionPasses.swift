@@ -39,7 +39,7 @@ extension Lowering {
     removeDeadCode()
   }
 
-  /// Activations, sums with a residual, and 2x2 max pooling, right after a convolution that nobody else reads, are done
+  /// Activations, sums with a residual, and max pooling, right after a convolution that nobody else reads, are done
   /// as it stores its outputs.
   mutating func fuseEpilogues() {
     var changed = true
@@ -86,13 +86,14 @@ extension Lowering {
             if let place { return place }
           }
         }
-        if let pool = operation(i, Operators.MaxPool.self), pool.options.isSquareOfTwo {
+        if let pool = operation(i, Operators.MaxPool.self),
+          let geometry = try? PoolingGeometry(input: nodes[from[0]].shape, pool.options),
+          let pooling = Epilogue.MaxPooling(geometry)
+        {
           let place = fused(from[0]) { conv in
-            guard !conv.hasResidual, !conv.epilogue.maxPools, node.shape.rank == 4,
-              isPlanned(from[0], conv, { $0.poolsItself($1) })
-            else { return false }
-            conv.epilogue.maxPools = true
-            return true
+            guard !conv.hasResidual, conv.epilogue.maxPooling == nil else { return false }
+            conv.epilogue.maxPooling = pooling
+            return isPlanned(from[0], conv) { $0.poolsItself($1, conv.epilogue) }
           }
           if let place { return place }
         }

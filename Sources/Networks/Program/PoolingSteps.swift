@@ -2,9 +2,7 @@ import Convolution
 import Tensors
 
 func maxPoolStep(_ site: StepSite, _ options: PoolingGeometry.Options) throws(GeometryError) -> PointerStep {
-  let pooling = PlanePooling(
-    try PoolingGeometry(input: site.inputs[0].shape, options),
-    isSquares: options.isSquareOfTwo && site.output.shape.rank == 4)
+  let pooling = PlanePooling(try PoolingGeometry(input: site.inputs[0].shape, options))
   let (x, y) = (site.pointer(0), site.outputPointer)
   return PointerStep { pooling.maximum(x, into: y) }
 }
@@ -12,9 +10,7 @@ func maxPoolStep(_ site: StepSite, _ options: PoolingGeometry.Options) throws(Ge
 func maxPoolGradientStep(
   _ site: StepSite, _ options: PoolingGeometry.Options
 ) throws(GeometryError) -> PointerStep {
-  let pooling = PlanePooling(
-    try PoolingGeometry(input: site.output.shape, options),
-    isSquares: options.isSquareOfTwo && site.output.shape.rank == 4)
+  let pooling = PlanePooling(try PoolingGeometry(input: site.output.shape, options))
   let (u, x, y) = (site.pointer(0), site.pointer(1), site.outputPointer)
   return PointerStep { pooling.gradient(u, x, into: y) }
 }

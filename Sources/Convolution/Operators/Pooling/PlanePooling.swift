@@ -4,24 +4,25 @@ import Tensors
 /// Max pooling of float32 planes in memory that is given, for programs.
 package struct PlanePooling: Sendable {
   private let geometry: PoolingGeometry
+  /// Whether windows are 2x2 side by side, without padding, on planes.
   private let isSquares: Bool
   private let loops: PoolingLoops<Float>
   private let blocks: DepthwiseBlocks?
 
-  /// - Parameters:
-  ///   - geometry: the windows.
-  ///   - isSquares: whether windows are 2x2 side by side, without padding, on planes.
-  package init(_ geometry: PoolingGeometry, isSquares: Bool) {
-    (self.geometry, self.isSquares) = (geometry, isSquares)
+  package init(_ geometry: PoolingGeometry) {
+    self.geometry = geometry
+    isSquares = Epilogue.MaxPooling(geometry) == .window2
     loops = PoolingLoops(geometry)
     blocks = isSquares ? nil : geometry.maximumBlocks
   }
 
   /// The greatest of every window.
-  package func maximum(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
+  package func maximum(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, pool: ThreadPool = .shared
+  ) {
     let inputs = loops.inputPlane
     let outputs = loops.outputPlane
-    let pool = ThreadPool.shared(for: 4 * loops.planes * inputs)
+    let pool = pool === ThreadPool.shared ? ThreadPool.shared(for: 4 * loops.planes * inputs) : pool
     if let blocks { return blocks.run(x, into: y, Finish(nil, adding: nil, to: y), pool: pool) }
     let (width, columns) = (geometry.input[2], geometry.output[2])
     let kernels = Microkernels()

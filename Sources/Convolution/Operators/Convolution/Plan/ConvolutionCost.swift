@@ -207,7 +207,7 @@ extension ConvolutionPlan {
       (
         algorithm: $0,
         cycles: cost.cycles($0) + (weightsChange ? cost.packing($0) : 0)
-          + (epilogue.maxPools && !$0.poolsItself(geometry) ? cost.pooling : 0)
+          + (epilogue.maxPooling != nil && !$0.poolsItself(geometry, epilogue) ? cost.pooling : 0)
       )
     }
     .sorted { $0.cycles < $1.cycles }

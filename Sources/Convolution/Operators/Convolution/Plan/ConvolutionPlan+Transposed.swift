@@ -32,13 +32,14 @@ extension ConvolutionPlan {
       case .direct: break  // its one phase reads the kernels turned round as it packs them
       case .winograd4, .winograd2, .winograd5, .winograd4s2, .winograd1d:
         try Self.validate(algorithm, accepts: turned)
+        let poolsItself = algorithm.poolsItself(turned, epilogue)
         let planned = WinogradConvolution(
           turned, weight, bias?.scalars, algorithm.winograd!, isTurned: true,
-          maxPools: epilogue.maxPools)
+          pooling: poolsItself ? epilogue.maxPooling : nil)
         if planned.workspaceBytes > options.workspaceLimit ?? .max { fallthrough }
         try self.init(
           geometry, algorithm, planned, from: geometry.outputShape, to: geometry.inputShape, epilogue,
-          poolsItself: algorithm.poolsItself(turned))
+          poolsItself: poolsItself)
         return
       default:
         self = try ConvolutionPlan(

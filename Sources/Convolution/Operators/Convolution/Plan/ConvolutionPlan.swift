@@ -50,12 +50,15 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       }
     }
 
-    /// Whether the maximum of 2x2 outputs is taken as they are stored.
-    package func poolsItself(_ geometry: ConvolutionGeometry) -> Bool {
-      switch self {
-      case .direct: true
-      case .depthwise: DepthwisePlanes.accepts(geometry) || DepthwiseBlocks.accepts(geometry)
-      case .winograd4, .winograd2, .winograd5, .winograd4s2, .winograd1d: !winograd!.isLine
+    /// Whether an epilogue's maximums are taken as outputs are stored.
+    package func poolsItself(_ geometry: ConvolutionGeometry, _ epilogue: Epilogue) -> Bool {
+      let isSquare = epilogue.maxPooling == .window2
+      return switch self {
+      case .direct: isSquare
+      case .depthwise:
+        isSquare && (DepthwisePlanes.accepts(geometry) || DepthwiseBlocks.accepts(geometry))
+      case .winograd4, .winograd2, .winograd5, .winograd4s2, .winograd1d:
+        WinogradConvolution.pools(geometry, winograd!, epilogue)
       case .loops, .tiles, .strassen, .scatter, .fourier: false
       }
     }
@@ -128,8 +131,9 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
   public let inputShape: Shape
   public let outputShape: Shape
   private var planned: any PlannedConvolution
-  /// The outputs before 2x2 of them are pooled, where the algorithm does not pool them itself.
+  /// The outputs before they are pooled, where the algorithm does not pool them itself.
   private let unpooledShape: Shape?
+  private let pooling: PlanePooling?
   private let multiplyAdds: Int
 
   /// - Parameters:
@@ -167,7 +171,7 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     }
     try self.init(
       geometry, algorithm, planned, from: geometry.inputShape, to: geometry.outputShape, epilogue,
-      poolsItself: algorithm.poolsItself(geometry))
+      poolsItself: algorithm.poolsItself(geometry, epilogue))
   }
 
   init(
@@ -177,15 +181,18 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     (self.geometry, self.algorithm, self.planned, self.epilogue) = (geometry, algorithm, planned, epilogue)
     self.inputShape = inputShape
     multiplyAdds = shape.count * (geometry.weightShape.count / max(1, geometry.outChannels))
-    guard epilogue.maxPools else {
-      (outputShape, unpooledShape) = (shape, nil)
+    guard let maximums = epilogue.maxPooling else {
+      (outputShape, unpooledShape, pooling) = (shape, nil, nil)
       return
     }
-    guard geometry.rank == 2, shape[2] > 1, shape[3] > 1 else {
-      throw .invalid("2x2 pooling of an output of shape \(shape): it takes planes of at least 2x2")
+    guard geometry.rank == 2, maximums == .window3 || shape[2] > 1 && shape[3] > 1 else {
+      throw .invalid(
+        "max pooling of an output of shape \(shape): it takes planes, of at least 2x2 for windows of 2x2")
     }
-    outputShape = [shape[0], shape[1], shape[2] / 2, shape[3] / 2]
+    let pooled = try PoolingGeometry(input: shape, maximums.options)
+    outputShape = pooled.outputShape
     unpooledShape = poolsItself ? nil : shape
+    pooling = poolsItself ? nil : PlanePooling(pooled)
   }
 
   static func validate(_ algorithm: Algorithm, accepts g: ConvolutionGeometry) throws(GeometryError) {
@@ -222,20 +229,21 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
     _ algorithm: Algorithm, _ g: ConvolutionGeometry, _ weight: Tensor<Float>, _ bias: [Float]?,
     _ epilogue: Epilogue
   ) -> any PlannedConvolution {
-    switch algorithm {
+    let pooling = algorithm.poolsItself(g, epilogue) ? epilogue.maxPooling : nil
+    return switch algorithm {
     case .loops: PlannedLoops(loops: ConvolutionLoops(g), weight: weight, bias: bias)
     case .winograd4, .winograd2, .winograd5, .winograd4s2, .winograd1d:
-      WinogradConvolution(g, weight, bias, algorithm.winograd!, maxPools: epilogue.maxPools)
-    case .direct: DirectConvolution(forward: g, weight, bias, maxPools: epilogue.maxPools)
+      WinogradConvolution(g, weight, bias, algorithm.winograd!, pooling: pooling)
+    case .direct: DirectConvolution(forward: g, weight, bias, maxPools: pooling != nil)
     case .tiles: TiledConvolution(forward: g, weight, bias)
     case .strassen: StrassenConvolution(forward: g, weight, bias)
     case .scatter: ScatterConvolution(forward: g, weight, bias)
     case .fourier: FourierConvolution(g, weight, bias)
     case .depthwise:
       if DepthwisePlanes.accepts(g) {
-        DepthwisePlanes(g, weight, bias, maxPools: epilogue.maxPools)
+        DepthwisePlanes(g, weight, bias, maxPools: pooling != nil)
       } else if DepthwiseBlocks.accepts(g) {
-        DepthwiseBlocks(g, weight, bias, maxPools: epilogue.maxPools)
+        DepthwiseBlocks(g, weight, bias, maxPools: pooling != nil)
       } else {
         DepthwiseConvolution(g, weight, bias)
       }
@@ -286,18 +294,22 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
       throw .invalid("an output of shape \(output.shape): the plan's is \(outputShape)")
     }
     if let residual {
-      guard residual.shape == outputShape, !epilogue.maxPools else {
+      guard residual.shape == outputShape, epilogue.maxPooling == nil else {
         throw .invalid(
-          epilogue.maxPools
+          epilogue.maxPooling != nil
             ? "a residual for outputs that are pooled: there is no place for it"
             : "a residual of shape \(residual.shape): the plan's outputs are \(outputShape)")
       }
     }
     if outputShape.count == 0 { return }
-    if let unpooledShape {
+    if let unpooledShape, let pooling {
       var unpooled = Tensor<Float>(unsafeUninitializedShape: unpooledShape) { _ in }
       run(input, nil, &unpooled, pool)
-      maximumOfSquares(unpooled, &output, pool)
+      unpooled.withUnsafeBufferPointer { x in
+        output.withUnsafeMutableBufferPointer { y in
+          pooling.maximum(x.baseAddress!, into: y.baseAddress!, pool: pool)
+        }
+      }
     } else {
       run(input, residual, &output, pool)
     }
@@ -319,21 +331,6 @@ public struct ConvolutionPlan: Sendable, CustomStringConvertible {
           if residual.baseAddress! != y || planned.addsInPlace { return run(residual.baseAddress!) }
           // Outputs are stored before it is added.
           Tensor(Array(residual), shape: outputShape).withUnsafeBufferPointer { run($0.baseAddress!) }
-        }
-      }
-    }
-  }
-
-  private func maximumOfSquares(_ from: Tensor<Float>, _ to: inout Tensor<Float>, _ pool: ThreadPool) {
-    let (height, width) = (from.shape[2], from.shape[3])
-    let kernels = Microkernels()
-    from.withUnsafeBufferPointer { x in
-      to.withUnsafeMutableBufferPointer { y in
-        let (x, y) = (x.baseAddress!, y.baseAddress!)
-        pool.parallelFor(from.shape[0] * from.shape[1]) { plane in
-          kernels.maximumOfSquares(
-            x + plane * height * width, stride: width, y + plane * (height / 2) * (width / 2),
-            outStride: width / 2, rows: height / 2, columns: width / 2)
         }
       }
     }

@@ -33,15 +33,19 @@ struct Finish: @unchecked Sendable {
     (self.outputs, self.residual) = (outputs, residual)
     isIdentity = activation == nil && residual == nil
     keepsOrder = activation?.isNondecreasing ?? true
-    sumBounds =
-      switch activation {
-      case nil: Bounds()
-      case .relu: Bounds(least: 0)
-      case .relu6: Bounds(least: 0, most: 6)
-      default: Bounds()
-      }
+    sumBounds = Self.bounds(activation) ?? Bounds()
     bounds = residual == nil ? sumBounds : Bounds()
     self.activation = activation
+  }
+
+  /// Between which numbers an activation keeps outputs; nil where it does more than that.
+  static func bounds(_ activation: Activation?) -> Bounds? {
+    switch activation {
+    case nil: Bounds()
+    case .relu: Bounds(least: 0)
+    case .relu6: Bounds(least: 0, most: 6)
+    default: nil
+    }
   }
 
   /// What is left to do once outputs are within ``bounds``.

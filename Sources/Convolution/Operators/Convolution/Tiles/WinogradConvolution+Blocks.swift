@@ -68,7 +68,8 @@ extension WinogradConvolution {
     let (level2, float) = (CacheSizes.current.level2, MemoryLayout<Float>.stride)
     let room = level2 / 4 * 3 / (entries * float)
     let fewest = geometry.groups * groupCount * float > level2 * 4 ? Self.mostTiles : 16
-    blockTiles = min(tiles, max(fewest, min(Self.mostTiles, room / (tileStep + widths.max()!))))
+    blockTiles = min(
+      tiles, max(fewest, wholeRows ? tilesAcross : 1, min(Self.mostTiles, room / (tileStep + widths.max()!))))
     let rows = min(tilesDown, max(1, blockTiles / tilesAcross))
     let samples = rowsRead(rowsTogether(rows)) * columnsRead(min(blockTiles, tilesAcross))
     bandCount = lanes * max(samples, (blockTiles + 1) * transform.height * transform.side)
@@ -76,7 +77,8 @@ extension WinogradConvolution {
 
   /// Working memory beside the transformed inputs.
   private var outputScratch: Int {
-    tileScratch + (pools ? 2 : 1) * bandCount + entries * productStep(blockTiles, wide: widths.max()!)
+    tileScratch + (pooling != nil ? 2 : 1) * bandCount + entries
+      * productStep(blockTiles, wide: widths.max()!)
   }
 
   private var workspaceCount: Int { outputScratch + entries * inputStep(blockTiles) }
@@ -90,8 +92,10 @@ extension WinogradConvolution {
     var units = tiles / unit
     var count = units.dividedRoundingUp(by: most / unit)
     if geometry.groups == 1, count > 1 {
-      count = min(tiles, count.dividedRoundingUp(by: threads) * threads)
-      if units.dividedRoundingUp(by: count) * count * 15 > units * 16 { (unit, units) = (1, tiles) }
+      count = min(wholeRows ? units : tiles, count.dividedRoundingUp(by: threads) * threads)
+      if !wholeRows, units.dividedRoundingUp(by: count) * count * 15 > units * 16 {
+        (unit, units) = (1, tiles)
+      }
     }
     return (count, { units * $0 / count * unit..<units * ($0 + 1) / count * unit })
   }
@@ -100,8 +104,18 @@ extension WinogradConvolution {
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ finish: Finish, pool: ThreadPool
   ) {
     guard tiles > 0 else { return }
+    let (blocks, range) = blocks(threads: pool.threadCount)
+    Scratch.withFloats(edges(blocks: blocks)) { edges in
+      run(x, into: y, blocks, range, edges, finish, pool)
+      joinWindows(blocks, range, edges, into: y, pool)
+    }
+  }
+
+  private func run(
+    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ blocks: Int,
+    _ range: (Int) -> Range<Int>, _ edges: UnsafeMutablePointer<Float>, _ finish: Finish, _ pool: ThreadPool
+  ) {
     let threads = pool.threadCount
-    let (blocks, range) = blocks(threads: threads)
     let pieces = geometry.groups * blocks
     let vectors = (geometry.inChannels / geometry.groups).dividedRoundingUp(by: product.shapes.lanes)
     let panels = widths.count
@@ -111,7 +125,7 @@ extension WinogradConvolution {
         Scratch.withFloats(workspaceCount) { scratch in
           let v = scratch + outputScratch
           transformInputs(x, group, range, 0..<vectors, v, scratch)
-          outputs(v, into: y, group, range, 0..<panels, scratch, finish)
+          outputs(v, into: y, group, range, 0..<panels, scratch, edge(edges, piece % blocks), finish)
         }
       }
       return
@@ -134,7 +148,9 @@ extension WinogradConvolution {
           while let i = steps.next() {
             let (piece, panel) = i.quotientAndRemainder(dividingBy: panels)
             let (group, range) = (piece / blocks, range(piece % blocks))
-            outputs(shared + piece * room, into: y, group, range, panel..<panel + 1, scratch, finish)
+            outputs(
+              shared + piece * room, into: y, group, range, panel..<panel + 1, scratch,
+              edge(edges, piece % blocks), finish)
           }
         }
       }

@@ -88,17 +88,18 @@ extension WinogradConvolution {
   /// - Parameter scratch: working memory of a tile, a band (two where outputs are pooled) and a panel's products.
   func outputs(
     _ v: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ group: Int, _ block: Range<Int>,
-    _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
+    _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>, _ edge: UnsafeMutablePointer<Float>,
+    _ finish: Finish
   ) {
     let g = geometry
     let (lanes, rows) = (product.shapes.lanes, g.outChannels / g.groups)
-    let plane = pools ? g.output[1] / 2 * (g.output[2] / 2) : g.output.reduce(1, *)
+    let plane = storedPlane
     let band = scratch + tileScratch
-    let m = band + (pools ? 2 : 1) * bandCount
+    let m = band + (pooling != nil ? 2 : 1) * bandCount
     for panel in panels {
       let (first, wide) = (firstRows[panel], widths[panel])
       let y = y + (group * rows + first) * plane
-      if !pools { askForResidual(y, block, channels: min(wide, rows - first), finish) }
+      if pooling == nil { askForResidual(y, block, channels: min(wide, rows - first), finish) }
       multiply(v, group, panel, block, isLast: panel == widths.count - 1, to: m)
       let step = productStep(block.count, wide: wide)
       bias.withUnsafeBufferPointer { bias in
@@ -108,7 +109,7 @@ extension WinogradConvolution {
               m + channel, step: step, tileStep: wide,
               bias: bias.baseAddress! + (group * filledRows + first + channel), $0,
               channels: min(lanes, rows - first - channel), to: y + channel * plane, plane, band, scratch,
-              finish)
+              edge + (group * rows + first + channel) * windowsAcross, finish)
           }
         }
       }
@@ -214,7 +215,7 @@ extension WinogradConvolution {
   private func transformOutputs(
     _ m: UnsafePointer<Float>, step: Int, tileStep: Int, bias: UnsafePointer<Float>, _ band: Band,
     channels: Int, to y: UnsafeMutablePointer<Float>, _ plane: Int, _ out: UnsafeMutablePointer<Float>,
-    _ scratch: UnsafeMutablePointer<Float>, _ finish: Finish
+    _ scratch: UnsafeMutablePointer<Float>, _ edge: UnsafeMutablePointer<Float>, _ finish: Finish
   ) {
     let g = geometry
     let lanes = product.shapes.lanes
@@ -230,12 +231,14 @@ extension WinogradConvolution {
     }
     let finish = finish.afterBounds
     let y = y + band.sample * g.outChannels * plane
-    if pools {
-      product.storeSquares(
+    switch pooling {
+    case .window2:
+      return product.storeSquares(
         out, step: lanes, rows: place.rows.count, columns: pitch, channels: channels,
         to: y + (place.rows.lowerBound / 2 * (width / 2) + place.columns.lowerBound / 2), stride: width / 2,
         plane: plane, out + bandCount, finish)
-      return
+    case .window3: return storeWindows(out, place.rows, channels: channels, to: y, plane, edge)
+    case nil: break
     }
     let corner =
       y + ((band.plane * height + place.rows.lowerBound) * width + place.columns.lowerBound)

@@ -21,8 +21,8 @@ struct WinogradConvolution: PlannedConvolution {
   /// Of all groups, each filled up to whole vectors.
   private(set) var bias: [Float] = []
   let plane: PaddedPlane
-  /// Whether the maximum of 2x2 outputs is stored, instead of the outputs.
-  let pools: Bool
+  /// Of which maximums are stored, instead of the outputs.
+  let pooling: Epilogue.MaxPooling?
   private let isTurned: Bool
   /// Where the weights of each piece stand in a kernel, whose last is followed by a zero.
   private var places: [[Int32]] = []
@@ -77,11 +77,11 @@ struct WinogradConvolution: PlannedConvolution {
   ///   - w: `[K, C / groups, depth, height, width]`, or `[C, K / groups, depth, height, width]` of the convolution that this
   ///     is the turned one of.
   ///   - isTurned: whether it is.
-  ///   - maxPools: whether the maximum of 2x2 outputs is stored, instead of the outputs; of planes' tiles.
-  /// - Precondition: ``accepts(_:_:)`` the geometry.
+  ///   - pooling: of which maximums are stored, instead of the outputs.
+  /// - Precondition: ``accepts(_:_:)`` the geometry, and ``pools(_:_:_:)`` it where it is pooled.
   init(
     _ g: ConvolutionGeometry, _ w: Tensor<Float>, _ bias: [Float]?, _ transform: WinogradTransform,
-    isTurned: Bool = false, maxPools: Bool = false
+    isTurned: Bool = false, pooling: Epilogue.MaxPooling? = nil
   ) {
     geometry = g
     self.transform = transform
@@ -90,7 +90,7 @@ struct WinogradConvolution: PlannedConvolution {
     planes = (0..<max(0, (g.output[0] - 1) * g.stride[0] + g.kernel[0])).map {
       g.sample(atPadded: $0, axis: 0)
     }
-    pools = maxPools && transform.height > 1
+    self.pooling = pooling
     self.isTurned = isTurned
     let down = g.output[1].dividedRoundingUp(by: transform.height)
     let across = g.output[2].dividedRoundingUp(by: side)

@@ -1,0 +1,1 @@
+../MicrokernelsBaseline/VectorMaximums.swift
