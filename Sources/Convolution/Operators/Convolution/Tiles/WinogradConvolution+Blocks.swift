@@ -105,7 +105,8 @@ extension WinogradConvolution {
   ) {
     guard tiles > 0 else { return }
     let (blocks, range) = blocks(threads: pool.threadCount)
-    Scratch.withFloats(edges(blocks: blocks)) { edges in
+    guard wholeRows else { return run(x, into: y, blocks, range, nil, finish, pool) }
+    Scratch.withFloats(blocks * edgeCount) { edges in
       run(x, into: y, blocks, range, edges, finish, pool)
       joinWindows(blocks, range, edges, into: y, pool)
     }
@@ -113,7 +114,7 @@ extension WinogradConvolution {
 
   private func run(
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ blocks: Int,
-    _ range: (Int) -> Range<Int>, _ edges: UnsafeMutablePointer<Float>, _ finish: Finish, _ pool: ThreadPool
+    _ range: (Int) -> Range<Int>, _ edges: UnsafeMutablePointer<Float>?, _ finish: Finish, _ pool: ThreadPool
   ) {
     let threads = pool.threadCount
     let pieces = geometry.groups * blocks
@@ -125,7 +126,9 @@ extension WinogradConvolution {
         Scratch.withFloats(workspaceCount) { scratch in
           let v = scratch + outputScratch
           transformInputs(x, group, range, 0..<vectors, v, scratch)
-          outputs(v, into: y, group, range, 0..<panels, scratch, edge(edges, piece % blocks), finish)
+          outputs(
+            v, into: y, group, range, 0..<panels, scratch, edges.map { $0 + piece % blocks * edgeCount },
+            finish)
         }
       }
       return
@@ -150,7 +153,7 @@ extension WinogradConvolution {
             let (group, range) = (piece / blocks, range(piece % blocks))
             outputs(
               shared + piece * room, into: y, group, range, panel..<panel + 1, scratch,
-              edge(edges, piece % blocks), finish)
+              edges.map { $0 + piece % blocks * edgeCount }, finish)
           }
         }
       }

@@ -28,13 +28,8 @@ extension WinogradConvolution {
     pooling.map { $0.count(geometry.output[1]) * windowsAcross } ?? geometry.output.reduce(1, *)
   }
 
-  /// Room for what the last rows of so many blocks are to the next ones' windows.
-  func edges(blocks: Int) -> Int { wholeRows ? blocks * geometry.outChannels * windowsAcross : 0 }
-
-  /// A block's part of it: `[K, windows]`.
-  func edge(_ edges: UnsafeMutablePointer<Float>, _ block: Int) -> UnsafeMutablePointer<Float> {
-    wholeRows ? edges + block * geometry.outChannels * windowsAcross : edges
-  }
+  /// Room for what the last row of a block is to the next one's windows: `[K, windows]`.
+  var edgeCount: Int { geometry.outChannels * windowsAcross }
 
   /// Stores the maximums of the windows whose middle row is a band's.
   /// - Parameters:
@@ -82,7 +77,7 @@ extension WinogradConvolution {
       let y = y + (sample * channels * plane + rowInPlane * transform.height / 2 * across)
       for channel in 0..<channels {
         product.kernels.keepGreater(
-          y + channel * plane, edge(edges, block) + channel * across, count: across)
+          y + channel * plane, edges + (block * edgeCount + channel * across), count: across)
       }
     }
   }

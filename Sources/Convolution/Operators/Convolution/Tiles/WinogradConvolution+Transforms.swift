@@ -88,7 +88,7 @@ extension WinogradConvolution {
   /// - Parameter scratch: working memory of a tile, a band (two where outputs are pooled) and a panel's products.
   func outputs(
     _ v: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, _ group: Int, _ block: Range<Int>,
-    _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>, _ edge: UnsafeMutablePointer<Float>,
+    _ panels: Range<Int>, _ scratch: UnsafeMutablePointer<Float>, _ edge: UnsafeMutablePointer<Float>?,
     _ finish: Finish
   ) {
     let g = geometry
@@ -109,7 +109,7 @@ extension WinogradConvolution {
               m + channel, step: step, tileStep: wide,
               bias: bias.baseAddress! + (group * filledRows + first + channel), $0,
               channels: min(lanes, rows - first - channel), to: y + channel * plane, plane, band, scratch,
-              edge + (group * rows + first + channel) * windowsAcross, finish)
+              edge.map { $0 + (group * rows + first + channel) * windowsAcross }, finish)
           }
         }
       }
@@ -215,7 +215,7 @@ extension WinogradConvolution {
   private func transformOutputs(
     _ m: UnsafePointer<Float>, step: Int, tileStep: Int, bias: UnsafePointer<Float>, _ band: Band,
     channels: Int, to y: UnsafeMutablePointer<Float>, _ plane: Int, _ out: UnsafeMutablePointer<Float>,
-    _ scratch: UnsafeMutablePointer<Float>, _ edge: UnsafeMutablePointer<Float>, _ finish: Finish
+    _ scratch: UnsafeMutablePointer<Float>, _ edge: UnsafeMutablePointer<Float>?, _ finish: Finish
   ) {
     let g = geometry
     let lanes = product.shapes.lanes
@@ -237,7 +237,7 @@ extension WinogradConvolution {
         out, step: lanes, rows: place.rows.count, columns: pitch, channels: channels,
         to: y + (place.rows.lowerBound / 2 * (width / 2) + place.columns.lowerBound / 2), stride: width / 2,
         plane: plane, out + bandCount, finish)
-    case .window3: return storeWindows(out, place.rows, channels: channels, to: y, plane, edge)
+    case .window3: return storeWindows(out, place.rows, channels: channels, to: y, plane, edge!)
     case nil: break
     }
     let corner =
