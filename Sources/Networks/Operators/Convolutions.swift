@@ -25,7 +25,8 @@ extension Operators {
       if hasBias, inputs[2] != [inputs[1][0]] {
         throw .invalid("a bias of shape \(inputs[2]) for \(inputs[1][0]) output channels")
       }
-      return epilogue.maxPooling?.outputShape(shape) ?? shape
+      guard let pooling = epilogue.maxPooling else { return shape }
+      return try PoolingGeometry(input: shape, pooling.options).outputShape
     }
 
     public func callAsFunction<Scalar: FloatingScalar>(

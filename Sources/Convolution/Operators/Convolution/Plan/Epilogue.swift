@@ -1,5 +1,3 @@
-import Tensors
-
 /// What a planned convolution does to its outputs before they leave the caches.
 ///
 /// A batch norm of inference is folded into the weights instead: ``RunningStatistics/folded(intoWeight:bias:scale:shift:epsilon:)``.
@@ -33,11 +31,6 @@ public struct Epilogue: Sendable, Hashable {
 
     /// Windows along so many outputs.
     func count(_ outputs: Int) -> Int { self == .window2 ? outputs / 2 : (outputs + 1) / 2 }
-
-    /// What a plane of outputs becomes.
-    package func outputShape(_ shape: Shape) -> Shape {
-      [shape[0], shape[1], count(shape[2]), count(shape[3])]
-    }
   }
 
   /// Applied after the bias, and after the residual where one is given.

@@ -44,12 +44,14 @@ extension WinogradConvolution {
     let (kernels, lanes) = (product.kernels, product.shapes.lanes)
     let (width, across) = (geometry.output[2], windowsAcross)
     let aside = out + bandCount
+    // A row that is not there is stood for by its neighbour.
+    func start(_ row: Int) -> UnsafePointer<Float> {
+      let nearest = min(max(row, rows.lowerBound), rows.upperBound - 1)
+      return UnsafePointer(out + (nearest - rows.lowerBound) * width * lanes)
+    }
     func pool(_ window: Int, to aside: UnsafeMutablePointer<Float>) {
-      // A row that is not there is stood for by its neighbour.
-      let place = (2 * window - 1...2 * window + 1).map {
-        out + (min(max($0, rows.lowerBound), rows.upperBound - 1) - rows.lowerBound) * width * lanes
-      }
-      kernels.maximumOfVectorWindows(place[0], place[1], place[2], columns: width, aside)
+      kernels.maximumOfVectorWindows(
+        start(2 * window - 1), start(2 * window), start(2 * window + 1), columns: width, aside)
     }
     let windows = rows.lowerBound / 2..<(rows.upperBound + 1) / 2
     for (i, window) in windows.enumerated() { pool(window, to: aside + i * across * lanes) }
@@ -68,7 +70,6 @@ extension WinogradConvolution {
     _ blocks: Int, _ range: (Int) -> Range<Int>, _ edges: UnsafeMutablePointer<Float>,
     into y: UnsafeMutablePointer<Float>, _ pool: ThreadPool
   ) {
-    if !wholeRows || blocks == 1 { return }
     let (channels, plane, across) = (geometry.outChannels, storedPlane, windowsAcross)
     pool.parallelFor(blocks - 1) { block in
       let row = range(block + 1).lowerBound / tilesAcross
